@@ -1,0 +1,61 @@
+"""Batch translation of image data sets with pluggable image-to-image models.
+
+Names are resolved when first used, so that importing i2ikit loads nothing heavy.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from i2ikit.errors import I2IError
+    from i2ikit.hookspecs import ModelEntry, hookimpl
+    from i2ikit.loading import load_model
+    from i2ikit.model import RGB, Checkpoint, Grey, InstanceMap, LabelMap, Model, SizeRule
+    from i2ikit.options import NoOptions, Options
+    from i2ikit.translation.run import RunSummary, translate
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Checkpoint": "i2ikit.model",
+    "Grey": "i2ikit.model",
+    "I2IError": "i2ikit.errors",
+    "InstanceMap": "i2ikit.model",
+    "LabelMap": "i2ikit.model",
+    "Model": "i2ikit.model",
+    "ModelEntry": "i2ikit.hookspecs",
+    "NoOptions": "i2ikit.options",
+    "Options": "i2ikit.options",
+    "RGB": "i2ikit.model",
+    "RunSummary": "i2ikit.translation.run",
+    "SizeRule": "i2ikit.model",
+    "hookimpl": "i2ikit.hookspecs",
+    "load_model": "i2ikit.loading",
+    "translate": "i2ikit.translation.run",
+}
+
+__all__ = [
+    "RGB",
+    "Checkpoint",
+    "Grey",
+    "I2IError",
+    "InstanceMap",
+    "LabelMap",
+    "Model",
+    "ModelEntry",
+    "NoOptions",
+    "Options",
+    "RunSummary",
+    "SizeRule",
+    "hookimpl",
+    "load_model",
+    "translate",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'i2ikit' has no attribute '{name}'")
+    return getattr(importlib.import_module(_HOMES[name]), name)

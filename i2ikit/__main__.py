@@ -1,0 +1,5 @@
+"""`python -m i2ikit`."""
+
+from i2ikit.cli import main
+
+main()

@@ -1,0 +1,118 @@
+"""Checkpoints are data: read without running any code, loaded strictly or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from i2ikit.errors import CheckpointError
+
+
+def read_tensors(path: Path) -> Any:
+    """Return what a .safetensors, .pt or .pth file holds, tensors on the CPU.
+
+    Zip and older serialisations are read, with tensors, containers and plain values only.
+
+    Raises:
+        CheckpointError: missing, damaged, not a checkpoint, or holding anything but data.
+    """
+    if not path.is_file():
+        what = "is a folder" if path.is_dir() else "does not exist"
+        raise CheckpointError(f"checkpoint {path} {what}", hint="--checkpoint takes a file")
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return load_file(path)
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise _refusal(path, error) from None
+    except Exception as error:  # damaged files raise whatever their format's parser raises
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise CheckpointError(f"{path} can't be read as a checkpoint: {reason}") from None
+
+
+def _refusal(path: Path, error: pickle.UnpicklingError) -> CheckpointError:
+    text = str(error)
+    for line in text.splitlines():
+        if "GLOBAL" in line or "Unsupported" in line:
+            return CheckpointError(
+                f"{path} was refused: it holds code, not only tensors: {line.strip()[:200]}",
+                hint="save the plain state dict, or convert it to .safetensors",
+            )
+    return CheckpointError(
+        f"{path} can't be read as a checkpoint: it is no file of tensors",
+        hint="expected .pt, .pth or .safetensors",
+    )
+
+
+def read_state_dict(path: Path) -> dict[str, Tensor]:
+    """Return a file's flat mapping of names to tensors.
+
+    Raises:
+        CheckpointError: as `read_tensors`, or the file holds something else than named tensors.
+    """
+    data = read_tensors(path)
+    if not isinstance(data, Mapping) or not data:
+        raise CheckpointError(f"{path} holds {_describe(data)}, not named tensors")
+    for name, value in data.items():
+        if not isinstance(name, str) or not isinstance(value, Tensor):
+            raise CheckpointError(
+                f"{path} is not a plain state dict: {name!r} holds {_describe(value)}"
+            )
+    return dict(data)
+
+
+def _describe(data: object) -> str:
+    if isinstance(data, Mapping):
+        return f"a mapping with {', '.join(repr(key) for key in list(data)[:4]) or 'nothing'}"
+    return f"a {type(data).__name__}"
+
+
+def drop_running_statistics(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return `weights` without the buffers that torch before 0.4 kept in instance norms."""
+    buffers = ("running_mean", "running_var", "num_batches_tracked")
+    return {name: value for name, value in weights.items() if not name.endswith(buffers)}
+
+
+def load_strictly(module: nn.Module, weights: Mapping[str, Tensor], where: str) -> None:
+    """Copy `weights` into `module`: every name, every shape, or an error that lists what is off.
+
+    Raises:
+        CheckpointError: missing or unexpected names, or shapes that differ.
+    """
+    own = module.state_dict()
+    missing = [name for name in own if name not in weights]
+    unexpected = [name for name in weights if name not in own]
+    shapes = [
+        f"{name} is {tuple(weights[name].shape)}, expected {tuple(own[name].shape)}"
+        for name in own
+        if name in weights and weights[name].shape != own[name].shape
+    ]
+    problems = [
+        f"{len(names)} {what} ({', '.join(names[:3])}{', …' if len(names) > 3 else ''})"
+        for what, names in (
+            ("missing", missing),
+            ("unexpected", unexpected),
+            ("of another shape", shapes),
+        )
+        if names
+    ]
+    if problems:
+        raise CheckpointError(f"{where} does not fit the network: {'; '.join(problems)}")
+    module.load_state_dict({name: weights[name] for name in own})
+
+
+def digest(files: Iterable[Path]) -> str:
+    """Return the SHA-256 over the files' own SHA-256s, in the order of their names."""
+    total = hashlib.sha256()
+    for path in sorted(files, key=lambda path: path.name):
+        with path.open("rb") as file:
+            total.update(hashlib.file_digest(file, "sha256").digest())
+    return total.hexdigest()

@@ -1,0 +1,163 @@
+"""Discovery: which plugins there are, what they offer, and what is broken.
+
+pluggy's own loader dies at the first plugin that raises and silently drops a second one of the same
+name; here every entry point is loaded on its own, and what goes wrong is kept beside it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pluggy
+
+from i2ikit.errors import PluginError, UsageError, did_you_mean
+from i2ikit.hookspecs import API_VERSION, Hooks, ModelEntry
+
+GROUP = "i2ikit"
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """One entry point of the group, loaded or not.
+
+    Attributes:
+        name: the entry point's name.
+        package: the distribution that declares it.
+        version: that distribution's version.
+        models: what it offers.
+        problem: why it can't be used; "" if it can.
+        is_blocked: whether `-p no:NAME` kept it from being imported.
+    """
+
+    name: str
+    package: str
+    version: str
+    models: tuple[ModelEntry, ...] = ()
+    problem: str = ""
+    is_blocked: bool = False
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """All plugins found, and the models they offer."""
+
+    plugins: tuple[Plugin, ...] = field(default_factory=tuple)
+
+    def models(self) -> list[tuple[ModelEntry, Plugin]]:
+        """Return every usable model with its plugin, by name."""
+        found = [(entry, plugin) for plugin in self.plugins for entry in plugin.models]
+        return sorted(found, key=lambda pair: pair[0].name)
+
+    def model(self, name: str) -> ModelEntry:
+        """Return the entry of the model called `name`.
+
+        Raises:
+            UsageError: there is none.
+            PluginError: two packages offer it.
+        """
+        found = [(entry, plugin) for entry, plugin in self.models() if entry.name == name]
+        if not found:
+            raise UsageError(f"unknown model '{name}'", hint=self._hint(name))
+        if len(found) > 1:
+            owners = " and ".join(f"{p.package} {p.version}" for _, p in found)
+            blocks = " or ".join(f"-p no:{p.name}" for _, p in found)
+            raise PluginError(f"model '{name}' is offered by {owners}", hint=f"use {blocks}")
+        return found[0][0]
+
+    def _hint(self, name: str) -> str:
+        for plugin in self.plugins:
+            if plugin.name == name and plugin.is_blocked:
+                return f"plugin '{name}' is blocked by -p no:{name}"
+            if plugin.name == name and plugin.problem:
+                return f"plugin '{name}' of {plugin.package} is broken: {plugin.problem}"
+        return did_you_mean(name, [entry.name for entry, _ in self.models()])
+
+
+def discover(blocked: Iterable[str] = ()) -> Catalogue:
+    """Load every plugin but the blocked ones; a broken one is listed with its reason."""
+    blocked = frozenset(blocked)
+    found = [
+        _load(point, distribution, blocked)
+        for distribution in _distributions()
+        for point in distribution.entry_points
+        if point.group == GROUP
+    ]
+    return Catalogue(tuple(sorted(found, key=lambda plugin: (plugin.name, plugin.package))))
+
+
+def _distributions() -> list[importlib.metadata.Distribution]:
+    """Return the installed distributions; of two copies on the path, the one that is imported."""
+    first: dict[str, importlib.metadata.Distribution] = {}
+    for distribution in importlib.metadata.distributions():
+        name = distribution.metadata["Name"] or ""
+        first.setdefault(name.lower().replace("_", "-"), distribution)
+    return list(first.values())
+
+
+def _load(
+    point: importlib.metadata.EntryPoint,
+    distribution: importlib.metadata.Distribution,
+    blocked: frozenset[str],
+) -> Plugin:
+    package, version = distribution.metadata["Name"], distribution.version
+    if point.name in blocked:
+        return Plugin(point.name, package, version, is_blocked=True)
+    try:
+        models = read_models(point.load())
+    except (Exception, SystemExit) as error:  # a stranger's module may raise, or exit, as it likes
+        reason = error.message if isinstance(error, PluginError) else _reason(error)
+        return Plugin(point.name, package, version, problem=reason)
+    return Plugin(point.name, package, version, models=tuple(models))
+
+
+def _reason(error: BaseException) -> str:
+    text = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
+
+
+def read_models(module: Any) -> Sequence[ModelEntry]:
+    """Return what a plugin's hooks offer, after checking them.
+
+    Raises:
+        PluginError: a hook i2ikit doesn't have, or entries it can't use.
+    """
+    manager = pluggy.PluginManager(GROUP)
+    manager.add_hookspecs(Hooks)
+    manager.register(module)
+    try:
+        manager.check_pending()
+    except pluggy.PluginValidationError as error:
+        raise PluginError(f"hook unknown to i2ikit: {error}") from None
+    entries = [entry for offered in manager.hook.i2ikit_models() for entry in offered]
+    for entry in entries:
+        _check_entry(entry)
+    return entries
+
+
+def _check_entry(entry: Any) -> None:
+    if not isinstance(entry, ModelEntry):
+        raise PluginError(f"i2ikit_models returned {entry!r}, which is no ModelEntry")
+    if entry.api != API_VERSION:
+        raise PluginError(
+            f"model '{entry.name}' was written for API {entry.api}, this i2ikit has {API_VERSION}"
+        )
+    for path in (entry.model, entry.options):
+        if path.count(":") != 1:
+            raise PluginError(f"model '{entry.name}' names '{path}', not 'module:Name'")
+
+
+def resolve(path: str) -> Any:
+    """Import and return what `"module:Name"` names.
+
+    Raises:
+        PluginError: the module can't be imported or lacks the name.
+    """
+    module, _, name = path.partition(":")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except Exception as error:  # whatever a stranger's module raises while it is imported
+        raise PluginError(f"{path} can't be imported: {_reason(error)}") from error

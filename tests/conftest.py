@@ -1,0 +1,81 @@
+"""Shared fixtures: fake plugins beside the installed ones, small pictures, a foreign package."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import i2ikit.plugins
+
+THIRDPARTY = Path(__file__).parent / "thirdparty"
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def fake_distribution(name: str, **entry_points: str) -> Any:
+    """Return what `importlib.metadata` would say of a package with these plugins."""
+    points = [
+        importlib.metadata.EntryPoint(point, value, i2ikit.plugins.GROUP)
+        for point, value in entry_points.items()
+    ]
+    return SimpleNamespace(metadata={"Name": name}, version="1.0", entry_points=points)
+
+
+@pytest.fixture
+def install(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Return a function that makes discovery find a further package."""
+
+    def add(name: str, **entry_points: str) -> None:
+        found = [*i2ikit.plugins._distributions(), fake_distribution(name, **entry_points)]
+        monkeypatch.setattr(i2ikit.plugins, "_distributions", lambda: found)
+
+    return add
+
+
+@pytest.fixture
+def fakes(install: Callable[..., None]) -> None:
+    """Make the models of `tests.fakes` available."""
+    install("fakes", fakes="tests.fakes")
+
+
+def picture(width: int = 12, height: int = 8, seed: int = 0) -> Image.Image:
+    """Return a seeded random picture."""
+    levels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    return Image.fromarray(levels)
+
+
+def pixels(path: Path) -> np.ndarray[Any, Any]:
+    """Return a picture's levels, (H, W, 3) or (H, W)."""
+    with Image.open(path) as image:
+        return np.array(image)
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Return a folder IN with a/0.png, a/1.png, b/2.png, b/3.png, b/4.png."""
+    root = tmp_path / "in"
+    for index in range(5):
+        path = root / ("a" if index < 2 else "b") / f"{index}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        picture(seed=index).save(path)
+    return root
+
+
+@pytest.fixture(scope="session")
+def foreign_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder into which pip has installed the foreign plugin package."""
+    target = tmp_path_factory.mktemp("site")
+    flags = ["--quiet", "--no-build-isolation", "--no-deps", "--no-index", "--target", str(target)]
+    subprocess.run(
+        [sys.executable, "-m", "pip", "install", *flags, str(THIRDPARTY / "i2ikit-invert")],
+        check=True,
+    )
+    return target
