@@ -70,7 +70,7 @@ class TarSource:
             carried: files of the whole data set.
 
         Raises:
-            SourceError: what is no tar, no samples, a key that is there twice, or a field in no sample.
+            SourceError: no tar, no samples, a key that is there twice, or a field in no sample.
         """
         self.location = location
         self.carried = carried or {}

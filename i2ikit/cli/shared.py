@@ -1,0 +1,40 @@
+"""What every command gets from the options before its name."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import typer
+
+
+@dataclass(frozen=True)
+class Shared:
+    """The program's own options.
+
+    Attributes:
+        blocked: plugins that must not be imported.
+    """
+
+    blocked: tuple[str, ...] = ()
+
+
+def blocked_plugins(context: typer.Context) -> tuple[str, ...]:
+    """Return the plugins named with `-p no:NAME`."""
+    shared = context.find_object(Shared)
+    return shared.blocked if shared else ()
+
+
+def print_json(data: Any) -> None:
+    """Print a result for machines."""
+    typer.echo(json.dumps(data, indent=2, default=str, ensure_ascii=False))
+
+
+def format_bytes(count: float) -> str:
+    """Return a number of bytes for people: `3.2 GB`."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"

@@ -1,0 +1,274 @@
+"""`i2ikit translate`."""
+
+from __future__ import annotations
+
+import enum
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from i2ikit.cli.shared import blocked_plugins, format_bytes, print_json
+from i2ikit.errors import UsageError
+
+if TYPE_CHECKING:
+    from i2ikit.translation.request import Request
+    from i2ikit.translation.run import RunSummary
+
+#: Exit status of a run that finished with inputs that failed.
+WITH_FAILURES = 3
+
+
+class Direction(enum.StrEnum):
+    a2b = "a2b"
+    b2a = "b2a"
+
+
+class StylesPer(enum.StrEnum):
+    sample = "sample"
+    folder = "folder"
+    run = "run"
+
+
+class Format(enum.StrEnum):
+    png = "png"
+    jpg = "jpg"
+    webp = "webp"
+
+
+class Range(enum.StrEnum):
+    fixed = "fixed"
+    official = "official"
+
+
+class Precision(enum.StrEnum):
+    fp32 = "fp32"
+    bf16 = "bf16"
+    fp16 = "fp16"
+
+
+class OnError(enum.StrEnum):
+    skip = "skip"
+    stop = "stop"
+
+
+def translate(
+    context: typer.Context,
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="IN", help="Folder, picture, tars (a-{000..099}.tar, URLs) or manifest."
+        ),
+    ],
+    output: Annotated[
+        str, typer.Argument(metavar="OUT", help="Folder that mirrors IN; wds:OUT for tars.")
+    ],
+    model: Annotated[str, typer.Option(help="A model that `i2ikit models` lists.")],
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="Weights: a file, or the original program's folder.")
+    ] = None,
+    direction: Annotated[Direction, typer.Option(help="Which way.")] = Direction.a2b,
+    option: Annotated[
+        list[str] | None,
+        typer.Option("-o", metavar="NAME=VALUE", help="A model's option: see i2ikit models NAME."),
+    ] = None,
+    style_sample: Annotated[
+        int | None, typer.Option(metavar="N", help="Draw N styles for each input.")
+    ] = None,
+    style_from: Annotated[
+        str | None,
+        typer.Option(
+            metavar="IMG|DIR", help="Styles of example pictures; matched:DIR pairs them by name."
+        ),
+    ] = None,
+    styles: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Styles listed in a .npy, .safetensors or .jsonl."),
+    ] = None,
+    styles_per: Annotated[
+        StylesPer, typer.Option(help="What shares drawn styles.")
+    ] = StylesPer.sample,
+    seed: Annotated[int, typer.Option(help="Seed of drawn styles.")] = 0,
+    field: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=DIR[:SUFFIX]", help="Where another picture of each sample is; by name."
+        ),
+    ] = None,
+    size: Annotated[
+        int | None, typer.Option(metavar="PX", help="Resize inputs to this shorter side.")
+    ] = None,
+    format: Annotated[Format, typer.Option(help="Of the output pictures.")] = Format.png,  # noqa: A002
+    range: Annotated[  # noqa: A002
+        Range, typer.Option(help="official: pixels as the original program saves them.")
+    ] = Range.fixed,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 …")] = "auto",
+    precision: Annotated[Precision, typer.Option(help="Of the network.")] = Precision.fp32,
+    batch_size: Annotated[
+        str, typer.Option(metavar="auto|N", help="Inputs in flight; changes no pixel.")
+    ] = "auto",
+    workers: Annotated[
+        int | None, typer.Option(metavar="N", help="Threads that decode, and as many that encode.")
+    ] = None,
+    on_error: Annotated[
+        OnError, typer.Option(help="What an input that fails does to the run.")
+    ] = OnError.skip,
+    shard: Annotated[
+        str | None, typer.Option(metavar="i/n", help="Do the i-th of n parts; i counts from 0.")
+    ] = None,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Only say what would be done; write nothing.")
+    ] = False,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Remove what an earlier run wrote; start over.")
+    ] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Try inputs again that failed earlier.")
+    ] = False,
+    extend: Annotated[
+        bool, typer.Option("--extend", help="Add inputs that came since the run began.")
+    ] = False,
+    allow_version_change: Annotated[
+        bool,
+        typer.Option("--allow-version-change", help="Go on with other versions of torch etc."),
+    ] = False,
+    limit: Annotated[
+        int | None, typer.Option(metavar="N", help="Stop after the first N inputs.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False,
+) -> None:
+    """Translate a data set; the same command goes on where a stopped one was.
+
+    Exit status: 0 all done, 1 failed, 2 wrong usage, 3 finished with inputs that failed.
+    """
+    from i2ikit.options import parse_assignments
+    from i2ikit.translation.request import Request
+    from i2ikit.translation.run import Execution, run
+
+    request = Request(
+        source=source,
+        output=output,
+        model=model,
+        checkpoint=checkpoint,
+        direction=direction.value,
+        options=parse_assignments(option or []),
+        style_sample=style_sample,
+        style_from=style_from,
+        styles=styles,
+        styles_per=styles_per.value,
+        seed=seed,
+        fields=_parse_fields(field or []),
+        size=size,
+        format=format.value,
+        range=range.value,
+        device=device,
+        precision=precision.value,
+    )
+    if plan:
+        _show_preview(request, blocked_plugins(context), as_json=as_json)
+        return
+    execution = Execution(
+        batch_size=_parse_batch_size(batch_size),
+        workers=workers,
+        on_error=on_error.value,
+        shard=_parse_shard(shard),
+        restart=restart,
+        retry_failed=retry_failed,
+        extend=extend,
+        allow_version_change=allow_version_change,
+        limit=limit,
+        blocked=blocked_plugins(context),
+    )
+    from i2ikit.cli.show import ProgressView, err
+
+    with ProgressView(err()) as view:
+        summary = run(request, execution, view.report)
+    _show_summary(summary, as_json=as_json)
+    if summary.num_failed:
+        raise typer.Exit(WITH_FAILURES)
+
+
+def _parse_fields(texts: list[str]) -> dict[str, str]:
+    fields: dict[str, str] = {}
+    for text in texts:
+        name, equals, where = text.partition("=")
+        if not (name and equals and where):
+            raise UsageError(f"--field {text} is not understood", hint="write NAME=DIR[:SUFFIX]")
+        if name in fields:
+            raise UsageError(f"--field {name} is given twice")
+        fields[name] = where
+    return fields
+
+
+def _parse_batch_size(text: str) -> int | None:
+    if text == "auto":
+        return None
+    if not text.isdecimal():
+        raise UsageError(f"--batch-size {text} is neither auto nor a number")
+    return int(text)
+
+
+def _parse_shard(text: str | None) -> tuple[int, int] | None:
+    """Return (i, n) of `i/n`; torchrun's RANK and WORLD_SIZE stand for it."""
+    if text is None and "RANK" in os.environ and "WORLD_SIZE" in os.environ:
+        text = f"{os.environ['RANK']}/{os.environ['WORLD_SIZE']}"
+    if text is None:
+        return None
+    worker, _, workers = text.partition("/")
+    if not (worker.isdecimal() and workers.isdecimal()):
+        raise UsageError(f"--shard {text} is not understood", hint="write i/n, such as 0/4")
+    return int(worker), int(workers)
+
+
+def _show_preview(request: Request, blocked: tuple[str, ...], *, as_json: bool) -> None:
+    from i2ikit.translation.preview import preview
+
+    found = preview(request, blocked)
+    if as_json:
+        print_json(asdict(found))
+        return
+    count = "an unknown number of" if found.num_inputs is None else found.num_inputs
+    outputs = "?" if found.num_outputs is None else found.num_outputs
+    typer.echo(
+        f"{count} inputs × {found.num_styles} styles = {outputs} outputs"
+        f" in {found.num_shards} shards; {found.num_done} inputs are done"
+    )
+    if found.pixel_bytes is not None:
+        sizes = ", ".join(f"{width}×{height}" for width, height in found.sizes[:5])
+        more = ", …" if len(found.sizes) > 5 else ""
+        typer.echo(f"sizes: {sizes}{more}")
+        typer.echo(f"at most {format_bytes(found.pixel_bytes)}: what the pixels take unpacked")
+    typer.echo("nothing was written")
+
+
+def _show_summary(summary: RunSummary, *, as_json: bool) -> None:
+    if as_json:
+        print_json(asdict(summary))
+        return
+    fresh = summary.num_inputs - summary.num_resumed
+    typer.echo(f"{summary.num_outputs} outputs of {summary.num_inputs} inputs in {summary.output}")
+    if summary.num_resumed:
+        typer.echo(f"{summary.num_resumed} inputs were done by earlier starts")
+    if fresh and summary.seconds:
+        bound = max(summary.stages, key=lambda stage: summary.stages[stage], default="")
+        share = summary.stages.get(bound, 0.0) / summary.seconds
+        typer.echo(
+            f"{fresh} inputs in {summary.seconds:.1f} s, {fresh / summary.seconds:.2f} a second;"
+            f" {share:.0%} of it waiting for: {bound}"
+        )
+    if not summary.is_complete:
+        typer.echo(
+            "the run is not complete: the same command without --limit, or with the other"
+            " --shard i/n, goes on"
+        )
+    if summary.num_failed:
+        typer.echo(f"{summary.num_failed} inputs failed:", err=True)
+        for reason in summary.failures:
+            typer.echo(f"  {reason}", err=True)
+        typer.echo(
+            f"  all are in {summary.output / '.i2ikit' / 'errors.jsonl'};"
+            " --retry-failed tries them again",
+            err=True,
+        )

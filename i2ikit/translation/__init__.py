@@ -1,0 +1,1 @@
+"""Translating a data set: a frozen plan of shards, and what runs one shard after the other."""

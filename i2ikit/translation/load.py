@@ -1,0 +1,123 @@
+"""load and fit: from a sample's files to arrays that the network takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import PurePosixPath
+
+from i2ikit.data.images import Array, Decoded, decode_image
+from i2ikit.data.samples import File, Sample
+from i2ikit.data.sizes import Geometry, fit, shrink
+from i2ikit.errors import SampleError
+from i2ikit.model import InputKind, Model, SizeRule
+from i2ikit.translation.job import Job
+from i2ikit.translation.stages import Failed, Loaded
+
+#: Fields called so are the inputs of `style_from_reference`, given with `--style-from matched:DIR`.
+REFERENCE = "reference."
+#: Sidecars that hold no coordinates, so that they stay true when a picture's geometry changes.
+_WITHOUT_COORDINATES = (".cls",)
+
+
+def load_sample(job: Job, numbered: tuple[int, Sample]) -> Loaded | Failed:
+    """Decode one sample and bring it to a legal size; what goes wrong is returned, not raised."""
+    index, sample = numbered
+    try:
+        return _load(job, index, sample)
+    except SampleError as error:
+        return Failed(index, sample.key, str(error))
+
+
+def _load(job: Job, index: int, sample: Sample) -> Loaded:
+    if sample.problem:
+        raise SampleError(sample.problem)
+    decoded = {name: _decode(sample, name, kind, name) for name, kind in job.model.inputs.items()}
+    arrays = _resize(job, decoded)
+    size = _common_size(arrays)
+    geometry = _geometry(decoded, size)
+    sidecars = sidecar_files(sample, job.model)
+    if geometry.is_changed:
+        _refuse_coordinates(sample, sidecars)
+    return Loaded(
+        index=index,
+        sample=sample,
+        inputs=_fit(arrays, job.model.inputs, job.model.size),
+        reference=_load_reference(job, sample),
+        size=size,
+        geometry=geometry,
+        sidecars={suffix: file.read() for suffix, file in sidecars.items()},
+    )
+
+
+def _decode(sample: Sample, field: str, kind: InputKind, what: str) -> Decoded:
+    file = sample.fields.get(field)
+    if file is None:
+        raise SampleError(f"'{sample.key}' has no {what}", hint=f"name it with --field {field}=DIR")
+    return decode_image(file.read(), kind, file.name)
+
+
+def _resize(job: Job, decoded: Mapping[str, Decoded]) -> dict[str, Array]:
+    wanted = job.plan.settings.size
+    if wanted is None:
+        return {name: one.array for name, one in decoded.items()}
+    return {
+        name: shrink(one.array, job.model.inputs[name], wanted) for name, one in decoded.items()
+    }
+
+
+def _common_size(arrays: Mapping[str, Array]) -> tuple[int, int]:
+    sizes = {name: (array.shape[0], array.shape[1]) for name, array in arrays.items()}
+    if len(set(sizes.values())) > 1:
+        each = ", ".join(f"{name} {width}×{height}" for name, (height, width) in sizes.items())
+        raise SampleError(f"the sample's pictures differ in size: {each}")
+    return next(iter(sizes.values()))
+
+
+def _geometry(decoded: Mapping[str, Decoded], size: tuple[int, int]) -> Geometry:
+    """Return how the primary picture's pixels moved."""
+    primary = next(iter(decoded.values()))
+    return Geometry(primary.stored_size, primary.orientation, (size[1], size[0]))
+
+
+def sidecar_files(sample: Sample, model: Model) -> dict[str, File]:
+    """Return what travels along with each output, pictures that are not inputs among it."""
+    files = dict(sample.sidecars)
+    for name, file in sample.fields.items():
+        if name not in model.inputs and not name.startswith(REFERENCE):
+            files[f".{name}{PurePosixPath(file.name).suffix}"] = file
+    return files
+
+
+def _refuse_coordinates(sample: Sample, sidecars: Iterable[str]) -> None:
+    for suffix in sidecars:
+        if not suffix.endswith(_WITHOUT_COORDINATES):
+            raise SampleError(
+                f"'{sample.key}{suffix}' may hold coordinates, and the picture's geometry changes",
+                hint="leave out --size, or undo the picture's EXIF rotation first",
+            )
+
+
+def _load_reference(job: Job, sample: Sample) -> dict[str, Array] | None:
+    """Return the sample's own example picture, with the fields that the model wants beside it."""
+    if REFERENCE + "image" not in sample.fields:
+        return None
+    kinds = job.model.reference_inputs or {}
+    arrays = {}
+    for name, kind in kinds.items():
+        field = REFERENCE + name if REFERENCE + name in sample.fields else name
+        arrays[name] = _decode(sample, field, kind, f"{name} for its example picture").array
+    return fit_reference(arrays, kinds, job.model.reference_size or job.model.size)
+
+
+def fit_reference(
+    arrays: Mapping[str, Array], kinds: Mapping[str, InputKind], rule: SizeRule
+) -> dict[str, Array]:
+    """Return an example picture's arrays at a size that the style encoder takes."""
+    _common_size(arrays)
+    return _fit(arrays, kinds, rule)
+
+
+def _fit(
+    arrays: Mapping[str, Array], kinds: Mapping[str, InputKind], rule: SizeRule
+) -> dict[str, Array]:
+    return {name: fit(array, kinds[name], rule) for name, array in arrays.items()}

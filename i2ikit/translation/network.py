@@ -1,0 +1,164 @@
+"""batch, translate and restore: from arrays to pictures, in batches whose size the plan fixes.
+
+Sums of floats depend on the shape of a batch, so its size must not follow from how many pictures
+happen to be there: a CPU takes one at a time, a GPU full batches, the last one padded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from i2ikit.data.images import Array, Pixels, to_pixels, to_tensor
+from i2ikit.data.sizes import restore
+from i2ikit.errors import I2IError, ModelError, RunError, SampleError
+from i2ikit.model import Content, Model, map_tree
+from i2ikit.translation.job import Job
+from i2ikit.translation.plan import Settings
+from i2ikit.translation.stages import Failed, Loaded, Translated
+from i2ikit.translation.styles import MatchedStyles, Target
+
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+#: A GPU's batch holds about this many pixels, and at most `_MOST_PICTURES` pictures.
+_BATCH_PIXELS = 1024 * 1024
+_MOST_PICTURES = 16
+#: When this many pictures wait for others of their size, the largest group goes without.
+_MOST_WAITING = 64
+
+
+@contextmanager
+def arithmetic(settings: Settings) -> Iterator[None]:
+    """Set torch's threads and kernels as the plan says, for the length of a run."""
+    threads = torch.get_num_threads()
+    cudnn = torch.backends.cudnn
+    flags = (cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32)
+    torch.set_num_threads(settings.threads)
+    cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32 = False, True, False
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        torch.set_num_threads(threads)
+        cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32 = flags
+
+
+def micro_batch(job: Job, height: int, width: int) -> int:
+    """Return how many pictures of a size go through the network at once."""
+    if job.device.type == "cpu" or isinstance(job.styles, MatchedStyles):
+        return 1
+    return max(1, min(_MOST_PICTURES, _BATCH_PIXELS // (height * width)))
+
+
+def batch(job: Job, items: Iterable[Loaded | Failed]) -> Iterator[list[Loaded] | Failed]:
+    """Group samples of one size; failures pass by."""
+    waiting: dict[tuple[int, int], list[Loaded]] = {}
+    for item in items:
+        if isinstance(item, Failed):
+            yield item
+            continue
+        height, width = next(iter(item.inputs.values())).shape[:2]
+        group = waiting.setdefault((height, width), [])
+        group.append(item)
+        if len(group) == micro_batch(job, height, width):
+            yield waiting.pop((height, width))
+        elif sum(map(len, waiting.values())) >= _MOST_WAITING:
+            yield waiting.pop(max(waiting, key=lambda size: len(waiting[size])))
+    yield from waiting.values()
+
+
+def translate_batches(
+    job: Job, batches: Iterable[list[Loaded] | Failed]
+) -> Iterator[Translated | Failed]:
+    """Encode each batch once, decode it once a style, and restore the sizes."""
+    for group in batches:
+        if isinstance(group, Failed):
+            yield group
+        else:
+            yield from _translate_or_blame(job, group)
+
+
+def _translate_or_blame(job: Job, group: Sequence[Loaded]) -> Iterator[Translated | Failed]:
+    """Translate a batch; if that fails, find the sample that is to blame."""
+    try:
+        yield from _translate(job, group)
+    except torch.OutOfMemoryError:
+        raise RunError(
+            "the device ran out of memory", hint="--size makes smaller pictures, --device cpu"
+        ) from None
+    except (ModelError, RunError):
+        raise
+    except Exception as error:  # a network raises what it likes at an input that it can't take
+        if len(group) > 1:
+            for loaded in group:
+                yield from _translate_or_blame(job, [loaded])
+            return
+        reason = str(error) if isinstance(error, I2IError) else f"{type(error).__name__}: {error}"
+        loaded = group[0]
+        name = next(iter(loaded.sample.fields.values())).name
+        text = reason if isinstance(error, SampleError) else f"the model failed: {reason}"
+        yield Failed(loaded.index, loaded.sample.key, f"{name}: {text}")
+
+
+def _translate(job: Job, group: Sequence[Loaded]) -> list[Translated]:
+    """Return the batch's outputs; all of them, so that a failure leaves none half done."""
+    height, width = next(iter(group[0].inputs.values())).shape[:2]
+    padded = _pad(group, micro_batch(job, height, width))
+    targets = [_target(job, loaded) for loaded in padded]
+    rounding = job.model.official_range if job.plan.settings.range == "official" else "round"
+    pictures: list[list[Pixels]] = [[] for _ in group]
+    rows: list[list[dict[str, Any]]] = [[] for _ in group]
+    with torch.autocast(
+        job.device.type,
+        PRECISIONS[job.plan.settings.precision],
+        enabled=job.plan.settings.precision != "fp32",
+    ):
+        content = job.model.encode(**_inputs(job, padded))
+        for index in range(job.styles.num_styles):
+            style = job.styles.make(job.model, targets, index, content)
+            decoded = _check(job.model.decode(content, style), len(padded), height, width)
+            for position, loaded in enumerate(group):
+                pixels = to_pixels(decoded[position], rounding)
+                pictures[position].append(restore(pixels, loaded.size, job.model.size))
+                single = _only(content, position)
+                rows[position] += job.styles.rows(job.model, targets[position], index, single)
+    return [Translated(*made) for made in zip(group, pictures, rows, strict=True)]
+
+
+def _pad(group: Sequence[Loaded], size: int) -> list[Loaded]:
+    return [*group, *[group[-1]] * (size - len(group))]
+
+
+def _inputs(job: Job, group: Sequence[Loaded]) -> dict[str, Tensor]:
+    return {
+        name: torch.cat([to_tensor(loaded.inputs[name], kind) for loaded in group]).to(job.device)
+        for name, kind in job.model.inputs.items()
+    }
+
+
+def _target(job: Job, loaded: Loaded) -> Target:
+    if loaded.reference is None:
+        return Target(loaded.sample.key)
+    return Target(loaded.sample.key, reference_tensors(job.model, loaded.reference, job.device))
+
+
+def reference_tensors(
+    model: Model, arrays: Mapping[str, Array], device: torch.device
+) -> dict[str, Tensor]:
+    """Return an example picture's arrays as the batch of one that `style_from_reference` takes."""
+    kinds = model.reference_inputs or {}
+    return {name: to_tensor(arrays[name], kinds[name]).to(device) for name in kinds}
+
+
+def _only(content: Content, position: int) -> Content:
+    return map_tree(lambda leaf: leaf[position : position + 1], content)
+
+
+def _check(decoded: Tensor, count: int, height: int, width: int) -> Tensor:
+    expected = (count, 3, height, width)
+    if tuple(decoded.shape) != expected:
+        raise ModelError(f"decode returned {tuple(decoded.shape)} where {expected} was due")
+    return decoded

@@ -1,0 +1,194 @@
+"""Everything that is checked and fixed before the first image."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from i2ikit.data.keys import check_output_names, member_key
+from i2ikit.data.samples import Source
+from i2ikit.data.sources import open_source
+from i2ikit.errors import RunError, SourceError
+from i2ikit.loading import Loaded, load
+from i2ikit.model import Model
+from i2ikit.translation.load import sidecar_files
+from i2ikit.translation.plan import (
+    Plan,
+    Settings,
+    changed_tars,
+    differences,
+    extend,
+    load_plan,
+    lost_inputs,
+    make_plan,
+    new_inputs,
+    save_plan,
+)
+from i2ikit.translation.receipts import forget_receipt, is_done, read_receipt
+from i2ikit.translation.records import METADATA, finish_removal, remove_run
+from i2ikit.translation.request import (
+    Request,
+    check_request,
+    choose_device,
+    choose_styles,
+    make_settings,
+)
+from i2ikit.translation.save import output_tar
+from i2ikit.translation.styles import Styles
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run that could start: all that was asked for is there and makes sense."""
+
+    request: Request
+    loaded: Loaded
+    source: Source
+    styles: Styles
+    device: torch.device
+    plan: Plan
+
+
+def prepare(request: Request, blocked: Iterable[str] = ()) -> Prepared:
+    """Load the model, list the inputs and make a plan, without writing anything.
+
+    Raises:
+        I2IError: something asked for is missing, damaged or contradictory.
+    """
+    check_request(request)
+    device = choose_device(request.device)
+    loaded = load(
+        request.model,
+        request.checkpoint,
+        request.direction,
+        options=request.options,
+        blocked=blocked,
+    )
+    loaded.model.to(device)
+    source = open_source(
+        request.source, inputs=tuple(loaded.model.inputs), fields=request.all_fields
+    )
+    styles = choose_styles(request, loaded.model, device)
+    plan = make_plan(make_settings(request, loaded, styles, device), styles.num_styles, source)
+    _check_names(plan, source, loaded.model)
+    return Prepared(request, loaded, source, styles, device, plan)
+
+
+def agree(
+    prepared: Prepared,
+    *,
+    restart: bool,
+    retry_failed: bool,
+    extending: bool,
+    allow_version_change: bool,
+) -> Prepared:
+    """Return the run with the plan that OUT holds: the one there, or the one made now.
+
+    Raises:
+        RunError: OUT holds another run, or can't be written.
+    """
+    root = prepared.request.root
+    home = root / ".i2ikit"
+    if root.exists() and not root.is_dir():
+        raise RunError(f"OUT {root} is a file", hint="name a folder")
+    finish_removal(root)
+    there = load_plan(home)
+    if there and restart:
+        remove_run(root)
+        there = None
+    if there is None:
+        save_plan(prepared.plan, home)
+        there = load_plan(home) or prepared.plan
+    compare(there.settings, prepared.plan.settings, root, allow_version_change=allow_version_change)
+    plan = _with_new_inputs(there, prepared.source, root, extending=extending)
+    if plan is not there:
+        save_plan(plan, home, replace=True)
+    if retry_failed:
+        _forget_failures(home / "receipts", plan)
+    return dataclasses.replace(prepared, plan=plan)
+
+
+def _check_names(plan: Plan, source: Source, model: Model) -> None:
+    """Refuse two inputs that would give one output name."""
+    settings = plan.settings
+    taken = [*source.carried, METADATA]
+    check_output_names(
+        _names(settings, source, model), plan.num_styles, f".{settings.format}", taken
+    )
+    tars = [output_tar(settings, shard) for shard in plan.shards]
+    twice = [tar for tar, count in Counter(tars).items() if tar and count > 1]
+    if twice:
+        raise SourceError(f"two inputs would be written to {twice[0]}", hint="rename one of them")
+
+
+def _names(settings: Settings, source: Source, model: Model) -> Iterator[tuple[str, Sequence[str]]]:
+    """Yield every key as outputs are named by it, with the suffixes of its sidecars."""
+    named = member_key if settings.output == "shards" else str
+    for part in source.parts:
+        if part.splittable:
+            for sample in source.read(part.name, None):
+                yield named(sample.key), list(sidecar_files(sample, model))
+        else:
+            yield from ((named(key), ()) for key in part.keys or ())
+
+
+def compare(
+    there: Settings, here: Settings, root: Path, *, allow_version_change: bool = False
+) -> None:
+    """Refuse to go on with another run than the one that OUT holds.
+
+    Raises:
+        RunError: naming what differs.
+    """
+    found = differences(there, here)
+    versions = [phrase for phrase in found if phrase.startswith("versions.")]
+    others = [phrase for phrase in found if phrase not in versions]
+    if others:
+        raise RunError(
+            f"{root} holds a different run: {'; '.join(others)}",
+            hint="--restart starts over, or choose another OUT",
+        )
+    if versions and not allow_version_change:
+        raise RunError(
+            f"{root} was begun with other versions: {'; '.join(versions)}",
+            hint="--allow-version-change goes on all the same, --restart starts over",
+        )
+
+
+def _with_new_inputs(plan: Plan, source: Source, root: Path, *, extending: bool) -> Plan:
+    """Return the plan, extended if asked; refuse inputs that changed in the meantime."""
+    lost, fresh, changed = (
+        lost_inputs(plan, source),
+        new_inputs(plan, source),
+        changed_tars(plan, source),
+    )
+    if changed:
+        raise RunError(
+            f"{changed[0]} has changed since {root} was begun", hint="--restart starts over"
+        )
+    if lost:
+        raise RunError(
+            f"{root} was begun with {len(lost)} inputs that are gone, '{lost[0]}' first",
+            hint="bring them back, or --restart starts over",
+        )
+    if fresh and not extending:
+        count = sum(len(part.keys or (part.name,)) for part in fresh)
+        first = (fresh[0].keys or (fresh[0].name,))[0]
+        raise RunError(
+            f"{count} inputs came since {root} was begun, '{first}' first",
+            hint="--extend adds them, --restart starts over",
+        )
+    return extend(plan, fresh) if fresh else plan
+
+
+def _forget_failures(receipts: Path, plan: Plan) -> None:
+    for shard in plan.shards:
+        if is_done(receipts, shard):
+            receipt = read_receipt(receipts, shard)
+            if receipt and receipt.failures:
+                forget_receipt(receipts, shard)

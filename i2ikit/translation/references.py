@@ -1,0 +1,63 @@
+"""Reading the example pictures given with `--style-from`."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+import torch
+
+from i2ikit.data.images import decode_image
+from i2ikit.data.samples import Sample
+from i2ikit.data.sources import open_source
+from i2ikit.errors import SampleError, UsageError
+from i2ikit.model import Model, SizeRule, Style
+from i2ikit.translation.load import REFERENCE, fit_reference
+from i2ikit.translation.network import reference_tensors
+from i2ikit.translation.styles import ReferenceStyles
+
+
+def read_references(
+    location: str, fields: Mapping[str, str], model: Model, device: torch.device
+) -> ReferenceStyles:
+    """Return the styles of one picture, or of every picture in a folder, in the order of names.
+
+    Other inputs of the style encoder (pix2pixHD's instance map) come from `--field
+    reference.NAME=DIR`, matched by key.
+
+    Raises:
+        UsageError: a picture can't be read, or lacks an input.
+    """
+    kinds = model.reference_inputs or {}
+    own = {
+        name.removeprefix(REFERENCE): where
+        for name, where in fields.items()
+        if name.startswith(REFERENCE)
+    }
+    source = open_source(location, inputs=tuple(kinds), fields=own)
+    samples = [sample for part in source.parts for sample in source.read(part.name, None)]
+    hashes = hashlib.sha256()
+    styles = []
+    with torch.inference_mode():
+        for sample in samples:
+            styles.append(_style(model, sample, device))
+            hashes.update(sample.fields["image"].read())
+    return ReferenceStyles(styles, [sample.key for sample in samples], hashes.hexdigest())
+
+
+def _style(model: Model, sample: Sample, device: torch.device) -> Style:
+    kinds = model.reference_inputs or {}
+    rule: SizeRule = model.reference_size or model.size
+    try:
+        if sample.problem:
+            raise SampleError(
+                sample.problem, hint="--field reference.NAME=DIR says where its other inputs are"
+            )
+        arrays = {}
+        for name, kind in kinds.items():
+            file = sample.fields[name]
+            arrays[name] = decode_image(file.read(), kind, file.name).array
+        fitted = fit_reference(arrays, kinds, rule)
+    except SampleError as error:
+        raise UsageError(f"--style-from: {error.message}", hint=error.hint) from None
+    return model.style_from_reference(**reference_tensors(model, fitted, device))

@@ -1,0 +1,197 @@
+"""What a user asks of a run, checked and turned into settings before the first image."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+import i2ikit
+from i2ikit.data.images import ImageFormat
+from i2ikit.errors import UsageError
+from i2ikit.loading import Loaded
+from i2ikit.model import Direction, Model
+from i2ikit.translation.listed import read_styles
+from i2ikit.translation.network import PRECISIONS
+from i2ikit.translation.plan import Settings
+from i2ikit.translation.references import read_references
+from i2ikit.translation.styles import (
+    DrawnStyles,
+    MatchedStyles,
+    NoStyles,
+    Styles,
+    StylesPer,
+)
+
+MATCHED = "matched:"
+SHARDS = "wds:"
+
+
+@dataclass(frozen=True)
+class Request:
+    """The arguments of `i2ikit.translate`, which documents them."""
+
+    source: str
+    output: str
+    model: str
+    checkpoint: str | Path | None = None
+    direction: Direction = "a2b"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    style_sample: int | None = None
+    style_from: str | None = None
+    styles: Path | None = None
+    styles_per: StylesPer = "sample"
+    seed: int = 0
+    fields: Mapping[str, str] = field(default_factory=dict)
+    size: int | None = None
+    format: ImageFormat = "png"
+    range: Literal["fixed", "official"] = "fixed"
+    device: str = "auto"
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+
+    @property
+    def root(self) -> Path:
+        """Return the output folder."""
+        return Path(self.output.removeprefix(SHARDS))
+
+    @property
+    def all_fields(self) -> dict[str, str]:
+        """Return the fields to look up for every sample, matched example pictures among them."""
+        if self.style_from and self.style_from.startswith(MATCHED):
+            return {**self.fields, "reference.image": self.style_from.removeprefix(MATCHED)}
+        if self.style_from:
+            return {n: w for n, w in self.fields.items() if not n.startswith("reference.")}
+        return dict(self.fields)
+
+
+def check_request(request: Request) -> None:
+    """Refuse what makes no sense whatever the model.
+
+    Raises:
+        UsageError: a value out of bounds, or options that exclude each other.
+    """
+    ways = {
+        "--style-sample": request.style_sample is not None,
+        "--style-from": request.style_from is not None,
+        "--styles": request.styles is not None,
+    }
+    given = [name for name, is_given in ways.items() if is_given]
+    if len(given) > 1:
+        raise UsageError(f"{' and '.join(given)} exclude each other")
+    if request.style_sample is not None and request.style_sample < 1:
+        raise UsageError(f"--style-sample {request.style_sample} is less than 1")
+    if request.size is not None and request.size < 1:
+        raise UsageError(f"--size {request.size} is less than 1")
+    for name, value, allowed in (
+        ("--format", request.format, ("png", "jpg", "webp")),
+        ("--range", request.range, ("fixed", "official")),
+        ("--precision", request.precision, tuple(PRECISIONS)),
+        ("--styles-per", request.styles_per, ("sample", "folder", "run")),
+    ):
+        if value not in allowed:
+            raise UsageError(f"{name} {value} is none of {', '.join(allowed)}")
+    _check_places(request)
+
+
+def _check_places(request: Request) -> None:
+    output, source = request.root.resolve(), Path(request.source)
+    if not source.exists():
+        return
+    inside = source.resolve()
+    if output == inside or (source.is_dir() and output.is_relative_to(inside)):
+        raise UsageError(
+            f"OUT {request.root} is IN, or inside it", hint="choose a folder beside it"
+        )
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device called `name`; "auto": a GPU if there is one.
+
+    Raises:
+        UsageError: this machine doesn't have it.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise UsageError(f"--device {name} can't be used: {reason}") from None
+    return device
+
+
+def choose_styles(request: Request, model: Model, device: torch.device) -> Styles:
+    """Return where the run's styles come from.
+
+    Raises:
+        UsageError: the model can't take its styles from there.
+    """
+    if request.style_from is not None:
+        return _example_styles(request, request.style_from, model, device)
+    if request.styles is not None:
+        return read_styles(request.styles, model)
+    if model.noise_shape:
+        return DrawnStyles(request.style_sample or 1, request.styles_per, request.seed)
+    if request.style_sample is not None:
+        raise UsageError(
+            f"--style-sample {request.style_sample}: model '{request.model}' draws no styles"
+            + (" with this checkpoint" if model.reference_inputs else ""),
+            hint="leave it out" if model.reference_inputs is None else "use --style-from",
+        )
+    if model.reference_inputs is not None:
+        raise UsageError(
+            f"model '{request.model}' takes its style from an example picture",
+            hint="give --style-from IMG, DIR or matched:DIR",
+        )
+    return NoStyles()
+
+
+def _example_styles(request: Request, location: str, model: Model, device: torch.device) -> Styles:
+    if model.reference_inputs is None:
+        raise UsageError(
+            f"--style-from {location}: model '{request.model}' takes no example pictures",
+            hint="--style-sample N draws styles" if model.noise_shape else "leave it out",
+        )
+    if location.startswith(MATCHED):
+        return MatchedStyles()
+    return read_references(location, request.fields, model, device)
+
+
+def make_settings(
+    request: Request, loaded: Loaded, styles: Styles, device: torch.device
+) -> Settings:
+    """Return everything about the request that decides a pixel or a name."""
+    return Settings(
+        model=request.model,
+        checkpoint=loaded.digest,
+        direction=request.direction,
+        options=loaded.model.options.model_dump(mode="json"),
+        styles=styles.describe(),
+        fields=sorted(request.all_fields),
+        size=request.size,
+        format=request.format,
+        range=request.range,
+        output="shards" if request.output.startswith(SHARDS) else "folder",
+        precision=request.precision,
+        backend=device.type,
+        threads=torch.get_num_threads(),
+        versions={
+            "i2ikit": i2ikit.__version__,
+            "torch": torch.__version__,
+            "numpy": version("numpy"),
+            "pillow": version("pillow"),
+            "machine": platform.machine(),
+        },
+    )
+
+
+def default_workers() -> int:
+    """Return how many threads decode, and as many encode, beside the network."""
+    return min(8, max(1, (os.cpu_count() or 1) // 2))

@@ -1,0 +1,307 @@
+"""`translate`: a run from request to summary, on one device of this process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from i2ikit.data.images import ImageFormat
+from i2ikit.errors import UsageError
+from i2ikit.model import Direction
+from i2ikit.translation.job import Job
+from i2ikit.translation.network import arithmetic
+from i2ikit.translation.pipeline import run_shard, worker_pool
+from i2ikit.translation.plan import Plan, Shard
+from i2ikit.translation.prepare import agree, prepare
+from i2ikit.translation.receipts import Receipt, is_done, read_receipt
+from i2ikit.translation.records import Totals, is_complete, merge
+from i2ikit.translation.request import Request, default_workers
+from i2ikit.translation.stages import Clock
+from i2ikit.translation.styles import StylesPer
+
+#: Inputs in flight beyond those that workers are busy with.
+_BATCH_SIZE = 4
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is.
+
+    Attributes:
+        done: inputs done, those of earlier starts included.
+        total: inputs to do; None where remote tars hide it.
+        failed: those of `done` that failed.
+        resumed: those of `done` that earlier starts did.
+    """
+
+    done: int
+    total: int | None
+    failed: int
+    resumed: int
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """What a run has done, with earlier starts of the same run.
+
+    Attributes:
+        output: the folder.
+        num_inputs: inputs that have an outcome.
+        num_outputs: pictures written.
+        num_failed: inputs that failed.
+        failures: why, for the first few.
+        num_resumed: inputs that earlier starts had done.
+        seconds: that this start took after loading.
+        stages: of these, seconds spent waiting for reading, the network, encoding, writing.
+        is_complete: whether every input of the plan has an outcome.
+    """
+
+    output: Path
+    num_inputs: int
+    num_outputs: int
+    num_failed: int
+    failures: tuple[str, ...]
+    num_resumed: int
+    seconds: float
+    stages: Mapping[str, float]
+    is_complete: bool
+
+
+@dataclass
+class _Counter:
+    """Counts inputs and tells whoever watches."""
+
+    total: int | None
+    watcher: Callable[[Progress], None] | None
+    done: int = 0
+    failed: int = 0
+    resumed: int = 0
+
+    def add(self, *, failed: int, done: int = 1, resumed: int = 0) -> None:
+        self.done += done
+        self.failed += failed
+        self.resumed += resumed
+        if self.watcher:
+            self.watcher(Progress(self.done, self.total, self.failed, self.resumed))
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How a run is carried out; nothing here changes a pixel. `i2ikit.translate` documents it."""
+
+    batch_size: int | None = None
+    workers: int | None = None
+    on_error: Literal["skip", "stop"] = "skip"
+    shard: tuple[int, int] | None = None
+    restart: bool = False
+    retry_failed: bool = False
+    extend: bool = False
+    allow_version_change: bool = False
+    limit: int | None = None
+    blocked: Iterable[str] = ()
+
+    def check(self) -> None:
+        """Refuse values out of bounds.
+
+        Raises:
+            UsageError: naming the flag.
+        """
+        for flag, value, least in (
+            ("--batch-size", self.batch_size, 1),
+            ("--workers", self.workers, 0),
+            ("--limit", self.limit, 1),
+        ):
+            if value is not None and value < least:
+                raise UsageError(f"{flag} {value} is less than {least}")
+        if self.shard and not 0 <= self.shard[0] < self.shard[1]:
+            worker, workers = self.shard
+            raise UsageError(
+                f"--shard {worker}/{workers}: there is no part {worker} of {workers}",
+                hint="parts count from 0",
+            )
+
+    def own(self, shards: Iterable[Shard]) -> Iterator[Shard]:
+        """Yield the shards that are this worker's."""
+        worker, workers = self.shard or (0, 1)
+        return (shard for shard in shards if shard.index % workers == worker)
+
+
+def translate(
+    source: str | Path,
+    output: str | Path,
+    *,
+    model: str,
+    checkpoint: str | Path | None = None,
+    direction: Direction = "a2b",
+    options: Mapping[str, Any] | None = None,
+    style_sample: int | None = None,
+    style_from: str | None = None,
+    styles: str | Path | None = None,
+    styles_per: StylesPer = "sample",
+    seed: int = 0,
+    fields: Mapping[str, str] | None = None,
+    size: int | None = None,
+    format: ImageFormat = "png",  # noqa: A002 - the flag's name
+    range: Literal["fixed", "official"] = "fixed",  # noqa: A002 - the flag's name
+    device: str = "auto",
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32",
+    batch_size: int | None = None,
+    workers: int | None = None,
+    on_error: Literal["skip", "stop"] = "skip",
+    shard: tuple[int, int] | None = None,
+    restart: bool = False,
+    retry_failed: bool = False,
+    extend: bool = False,
+    allow_version_change: bool = False,
+    limit: int | None = None,
+    blocked: Iterable[str] = (),
+    on_progress: Callable[[Progress], None] | None = None,
+) -> RunSummary:
+    """Translate a data set; called again with the same arguments, it goes on where it stopped.
+
+    Args:
+        source: a folder, one picture, tars (with braces, or URLs), or a manifest.
+        output: a folder that will mirror the source; "wds:FOLDER" for tars.
+        model: a name that `i2ikit models` lists.
+        checkpoint: a file, or the original program's folder.
+        direction: "a2b" or "b2a".
+        options: the model's own settings.
+        style_sample: draw this many styles for each input.
+        style_from: a picture, or a folder of them: each is one style for every input;
+            "matched:FOLDER": each input takes the style of the picture of its key.
+        styles: a file of noise vectors or explicit choices, see `read_styles`.
+        styles_per: what shares drawn styles: "sample", "folder" or "run".
+        seed: of the drawn styles.
+        fields: further pictures of each sample: {"instance": "DIR[:SUFFIX]"}.
+        size: resize each input so that its shorter side has this many pixels.
+        format: of the output pictures: "png", "jpg", "webp".
+        range: "fixed": [-1, 1] to 0 … 255; "official": what the original program saves.
+        device: "auto", "cpu", "cuda", "cuda:1" …
+        precision: "fp32", "bf16" or "fp16" (autocast).
+        batch_size: inputs in flight; changes no pixel. None: chosen.
+        workers: threads that decode, and as many that encode. None: chosen.
+        on_error: "skip" records an input that fails, "stop" ends the run at the first.
+        shard: (i, n): run only the plan's shards j with j mod n = i.
+        restart: remove what an earlier run wrote, and start over.
+        retry_failed: run the shards with failed inputs again.
+        extend: add inputs that came since the plan was made.
+        allow_version_change: go on with other versions of i2ikit, torch or the codecs.
+        limit: stop after the first so many inputs.
+        blocked: plugins not to import.
+        on_progress: called after each input.
+
+    Raises:
+        I2IError: what and why, in a sentence; see `i2ikit.errors`.
+    """
+    request = Request(
+        source=str(source),
+        output=str(output),
+        model=model,
+        checkpoint=checkpoint,
+        direction=direction,
+        options=options or {},
+        style_sample=style_sample,
+        style_from=style_from,
+        styles=Path(styles) if styles else None,
+        styles_per=styles_per,
+        seed=seed,
+        fields=fields or {},
+        size=size,
+        format=format,
+        range=range,
+        device=device,
+        precision=precision,
+    )
+    execution = Execution(
+        batch_size=batch_size,
+        workers=workers,
+        on_error=on_error,
+        shard=shard,
+        restart=restart,
+        retry_failed=retry_failed,
+        extend=extend,
+        allow_version_change=allow_version_change,
+        limit=limit,
+        blocked=tuple(blocked),
+    )
+    return run(request, execution, on_progress)
+
+
+def run(
+    request: Request,
+    execution: Execution,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> RunSummary:
+    """Do what `translate` does, its arguments sorted into what is wanted and how it is done."""
+    execution.check()
+    prepared = agree(
+        prepare(request, execution.blocked),
+        restart=execution.restart,
+        retry_failed=execution.retry_failed,
+        extending=execution.extend,
+        allow_version_change=execution.allow_version_change,
+    )
+    counter = _Counter(_count(prepared.plan, execution), on_progress)
+    job = Job(
+        plan=prepared.plan,
+        source=prepared.source,
+        model=prepared.loaded.model,
+        styles=prepared.styles,
+        root=request.root,
+        device=prepared.device,
+        batch_size=execution.batch_size or _BATCH_SIZE,
+        workers=default_workers() if execution.workers is None else execution.workers,
+        on_error=execution.on_error,
+        on_input=lambda has_failed: counter.add(failed=int(has_failed)),
+    )
+    return _run_shards(job, execution, counter)
+
+
+def _count(plan: Plan, execution: Execution) -> int | None:
+    """Return how many inputs this worker will see."""
+    counts = [
+        None if shard.keys is None else len(shard.keys) for shard in execution.own(plan.shards)
+    ]
+    if None in counts:
+        return execution.limit
+    total = sum(count or 0 for count in counts)
+    return total if execution.limit is None else min(total, execution.limit)
+
+
+def _reaches(earlier: Receipt, room: int | None) -> bool:
+    """Return whether a shard that `--limit` cut short has already gone as far as `room`."""
+    return room is not None and len(earlier.outcomes) >= room
+
+
+def _run_shards(job: Job, execution: Execution, counter: _Counter) -> RunSummary:
+    """Run the shards that are not done, then merge what all starts have left."""
+    start, clock, totals = time.perf_counter(), Clock(), Totals()
+    with arithmetic(job.plan.settings), worker_pool(job.workers) as pool:
+        for shard in execution.own(job.plan.shards):
+            room = None if execution.limit is None else execution.limit - totals.num_inputs
+            if room is not None and room <= 0:
+                break
+            earlier = read_receipt(job.receipts, shard)
+            if earlier and (is_done(job.receipts, shard) or _reaches(earlier, room)):
+                count = len(earlier.outcomes)
+                counter.add(failed=len(earlier.failures), done=count, resumed=count)
+                totals.add(earlier)
+            else:
+                totals.add(run_shard(job, shard, pool, clock, room))
+    complete = is_complete(job.root, job.plan)
+    if complete or execution.shard is None:
+        merge(job.root, job.plan, job.source)
+    return RunSummary(
+        output=job.root,
+        num_inputs=totals.num_inputs,
+        num_outputs=totals.num_outputs,
+        num_failed=totals.num_failed,
+        failures=tuple(totals.failures),
+        num_resumed=counter.resumed,
+        seconds=time.perf_counter() - start,
+        stages=clock.shares(),
+        is_complete=complete,
+    )

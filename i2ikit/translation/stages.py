@@ -1,0 +1,113 @@
+"""What passes between the stages of a run, and how a stage works ahead of the next."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from i2ikit.data.images import Array, Pixels
+from i2ikit.data.samples import Sample
+from i2ikit.data.sizes import Geometry
+from i2ikit.translation.receipts import Outcome
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+
+@dataclass(frozen=True)
+class Failed:
+    """An input that can't go on, and why."""
+
+    index: int
+    key: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A decoded sample whose arrays have sizes that the network takes.
+
+    Attributes:
+        index: its position in the shard.
+        sample: where it came from.
+        inputs: an array for each input of the model, padded or resized.
+        reference: arrays of its own example picture, if it has one.
+        size: (height, width) that its outputs get.
+        geometry: how its outputs' pixels lie to those of its file.
+        sidecars: files that travel along, by what follows the key in their names.
+    """
+
+    index: int
+    sample: Sample
+    inputs: Mapping[str, Array]
+    reference: Mapping[str, Array] | None
+    size: tuple[int, int]
+    geometry: Geometry
+    sidecars: Mapping[str, bytes]
+
+
+@dataclass(frozen=True)
+class Translated:
+    """A sample with its outputs, one a style."""
+
+    loaded: Loaded
+    pictures: Sequence[Pixels]
+    style_rows: Sequence[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A sample's outputs as files ready to be put in place."""
+
+    outcome: Outcome
+    files: Mapping[str, bytes]
+
+
+@dataclass
+class Clock:
+    """Seconds that the run's main thread spent in each stage, those before it included."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def shares(self) -> dict[str, float]:
+        """Return the seconds of each stage alone, in the order that items pass them."""
+        totals = sorted(self.seconds.items(), key=lambda stage: stage[1])
+        before = [0.0, *(total for _, total in totals)]
+        return {name: total - less for (name, total), less in zip(totals, before, strict=False)}
+
+    def watch(self, stage: str, items: Iterable[Out]) -> Iterator[Out]:
+        """Yield from `items`, adding the time it takes to get each."""
+        iterator = iter(items)
+        while True:
+            start = time.perf_counter()
+            try:
+                item = next(iterator)
+            except StopIteration:
+                return
+            finally:
+                self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
+            yield item
+
+
+def ahead(
+    function: Callable[[In], Out], items: Iterable[In], pool: Executor | None, depth: int
+) -> Iterator[Out]:
+    """Yield `function(item)` in order, with up to `depth` items under way in the pool."""
+    if pool is None:
+        yield from map(function, items)
+        return
+    under_way: deque[Future[Out]] = deque()
+    try:
+        for item in items:
+            under_way.append(pool.submit(function, item))
+            if len(under_way) > depth:
+                yield under_way.popleft().result()
+        while under_way:
+            yield under_way.popleft().result()
+    finally:
+        for future in under_way:
+            future.cancel()

@@ -1,0 +1,124 @@
+"""Runs that are killed, split and started at once end with the files of an undisturbed one."""
+
+from __future__ import annotations
+
+import multiprocessing
+import random
+import signal
+import time
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from i2ikit.translation.audit import audit
+from tests.conftest import fake_distribution, picture
+from tests.translation.test_run import tree
+
+NUM_KILLS = 20
+WANTED: dict[str, Any] = {"model": "tint", "style_sample": 2, "workers": 1}
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder of 100 small pictures, one of them broken: four shards."""
+    root = tmp_path_factory.mktemp("many") / "in"
+    for index in range(100):
+        path = root / f"{index % 3}" / f"{index:03d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        picture(40, 30, seed=index).save(path)
+    (root / "0" / "050.jpg").write_bytes(b"no picture")
+    (root / "1" / "049.txt").write_text("a label")
+    return root
+
+
+@pytest.fixture(scope="module")
+def undisturbed(many: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    out = tmp_path_factory.mktemp("undisturbed") / "out"
+    process = start(many, out)
+    process.join()
+    assert process.exitcode == 0
+    assert len(tree(out)) == 203
+    return tree(out)
+
+
+def translate_in_child(source: Path, out: Path, more: dict[str, Any]) -> None:
+    """Run in a child process, which knows the fake models too."""
+    import i2ikit.plugins
+
+    found = [fake_distribution("fakes", fakes="tests.fakes")]
+    i2ikit.plugins._distributions = lambda: found
+    i2ikit.translate(source, out, **WANTED, **more)
+
+
+def start(source: Path, out: Path, **more: Any) -> BaseProcess:
+    """Start a run in a process of its own, forked from one that has torch loaded."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["i2ikit.translation.run", "tests.fakes"])
+    process = context.Process(target=translate_in_child, args=(source, out, more))
+    process.start()
+    return process
+
+
+def leftovers(out: Path) -> list[Path]:
+    return [path for path in out.rglob("*") if path.suffix in (".tmp", ".part")]
+
+
+@pytest.mark.parametrize("output", ["", "wds:"])
+def test_twenty_kills_change_no_byte(
+    many: Path, undisturbed: dict[str, bytes], tmp_path: Path, output: str
+) -> None:
+    moments, kills, is_done = random.Random(1), 0, False
+    out: Any = f"{output}{tmp_path / 'out'}"
+    while kills < NUM_KILLS:
+        process = start(many, out, restart=is_done)
+        process.join(moments.uniform(0.0, 0.6))
+        is_done = not process.is_alive()
+        if not is_done:
+            process.kill()
+            process.join()
+            assert process.exitcode == -signal.SIGKILL
+            kills += 1
+    last = start(many, out)
+    last.join()
+    assert last.exitcode == 0
+    assert audit(tmp_path / "out").is_sound
+    assert leftovers(tmp_path / "out") == []
+    if not output:
+        assert tree(tmp_path / "out") == undisturbed
+
+
+@pytest.mark.parametrize("parts", [1, 2, 5])
+def test_a_split_run_gives_the_same_files_in_any_order(
+    many: Path, undisturbed: dict[str, bytes], tmp_path: Path, parts: int
+) -> None:
+    for part in reversed(range(parts)):
+        process = start(many, tmp_path / "out", shard=(part, parts))
+        process.join()
+        assert process.exitcode == 0
+    assert tree(tmp_path / "out") == undisturbed
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.1])
+def test_workers_may_start_together_or_one_after_the_other(
+    many: Path, undisturbed: dict[str, bytes], tmp_path: Path, delay: float
+) -> None:
+    processes = []
+    for part in range(2):
+        processes.append(start(many, tmp_path / "out", shard=(part, 2)))
+        time.sleep(delay)
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0]
+    assert tree(tmp_path / "out") == undisturbed
+
+
+def test_shards_run_in_any_order_are_the_same(
+    many: Path, undisturbed: dict[str, bytes], tmp_path: Path
+) -> None:
+    """The plan has four shards; each is a worker of its own here."""
+    for part in (2, 0, 3, 1):
+        process = start(many, tmp_path / "out", shard=(part, 4))
+        process.join()
+    assert tree(tmp_path / "out") == undisturbed
