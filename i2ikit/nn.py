@@ -234,8 +234,8 @@ class ResidualBlock(nn.Module):
         one, two = cast("list[ConvBlock]", list(self.model))
         styles = (None, None) if style is None else style.unbind(1)
         y = one.finish(self.first_conv(x) if convolved is None else convolved, styles[0])
-        y = two(y, styles[1])
-        return x + y
+        changed: Tensor = two(y, styles[1])
+        return x + changed
 
 
 class ResidualBlocks(nn.Module):

@@ -13,7 +13,7 @@ from typing import Any
 from i2ikit.data.keys import split_picture
 from i2ikit.data.manifests import read_rows
 from i2ikit.data.pictures import PictureIndex, scan, walk
-from i2ikit.data.samples import File, Part, Sample, lost_sample
+from i2ikit.data.samples import File, Part, Sample, is_seen, lost_sample, make_sample, travels_as
 from i2ikit.errors import SourceError
 
 
@@ -94,8 +94,11 @@ class FolderSource:
 
     def names(self) -> Iterator[tuple[str, Sequence[str]]]:
         """Yield each key with its sidecars' suffixes."""
+        others = [name for name in self._fields if not is_seen(name, self._inputs)]
         for key in self._pictures.keys:
-            yield key, self._pictures.sidecars(key)
+            found = {name: self._fields[name].match(self._pictures, key) for name in others}
+            ends = [travels_as(name, path.name) for name, path in found.items() if path]
+            yield key, (*self._pictures.sidecars(key), *ends)
 
     def read(self, part: str, keys: Sequence[str] | None) -> Iterator[Sample]:
         """Yield the samples, in the order of the paths."""
@@ -110,15 +113,22 @@ class FolderSource:
     def _sample(self, key: str) -> Sample:
         pictures = self._pictures
         path = pictures.path(key)
-        fields, problem = {self._inputs[0]: _file(path)}, ""
+        files, problem = {self._inputs[0]: _file(path)}, ""
         for name, index in self._fields.items():
             if found := index.match(pictures, key):
-                fields[name] = _file(found)
+                files[name] = _file(found)
             elif name in self._inputs:
                 problem = problem or f"no {name} for '{key}' in {_show(index)}"
         sidecars = {end: _file(pictures.sidecar(key, end)) for end in pictures.sidecars(key)}
         text = self._columns.get(path.relative_to(pictures.root).as_posix(), "{}")
-        return Sample(key, fields, sidecars, columns=json.loads(text), problem=problem)
+        return make_sample(
+            key,
+            files,
+            self._inputs,
+            sidecars=sidecars,
+            columns=json.loads(text),
+            problem=problem,
+        )
 
 
 def list_files(root: Path, paths: Sequence[str]) -> dict[str, File]:

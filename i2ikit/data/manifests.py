@@ -9,7 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from i2ikit.data.keys import key_problem, lexical_path, make_keys, names_below, split_picture
-from i2ikit.data.samples import File, Part, Sample, check_url, lost_sample
+from i2ikit.data.samples import (
+    File,
+    Part,
+    Sample,
+    check_url,
+    is_seen,
+    lost_sample,
+    make_sample,
+    travels_as,
+)
 from i2ikit.errors import SourceError, did_you_mean
 
 MANIFEST_SUFFIXES = frozenset({".csv", ".jsonl", ".parquet"})
@@ -113,9 +122,11 @@ class ManifestSource:
         self.parts: Sequence[Part] = (Part("", tuple(self._rows), splittable=True),)
 
     def names(self) -> Iterator[tuple[str, Sequence[str]]]:
-        """Yield each key; nothing travels beside the pictures of a manifest."""
-        for key in self._rows:
-            yield key, ()
+        """Yield each key with the suffixes of the pictures that travel along."""
+        for key, row in self._rows.items():
+            paths = zip(self._columns, row[:-1], strict=True)
+            others = ((name, path) for name, path in paths if path)
+            yield key, [travels_as(*one) for one in others if not is_seen(one[0], self._inputs)]
 
     def read(self, part: str, keys: Sequence[str] | None) -> Iterator[Sample]:
         """Yield the samples, in the order of the rows."""
@@ -179,7 +190,8 @@ class ManifestSource:
         for name, file in fields.items():
             if isinstance(file.data, Path) and not file.data.is_file():
                 problem = problem or f"{name} {file.name} does not exist"
-        return Sample(key, fields, columns=json.loads(row[-1]), problem=problem)
+        columns = json.loads(row[-1])
+        return make_sample(key, fields, self._inputs, columns=columns, problem=problem)
 
     def _file(self, path: str) -> File:
         if "://" in path:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
 from i2ikit.errors import SampleError, SourceError
@@ -66,8 +66,9 @@ class Sample:
 
     Attributes:
         key: the name its outputs are made from, with `/` between folders and no suffix.
-        fields: pictures by field name: the model's inputs, and others named with `--field`.
-        sidecars: what travels along, by what follows the key in its name (".txt", ".mask.png").
+        fields: what the model sees, by field name: its inputs, and `reference.*`.
+        sidecars: what travels along, by what follows the key in its name (".txt", ".mask.png"):
+            the other files of its name, and the other pictures named with `--field`.
         columns: values that join the metadata line of every output.
         problem: why the sample can't be translated, if that is known before it is read.
     """
@@ -82,6 +83,44 @@ class Sample:
 def lost_sample(key: str, location: str) -> Sample:
     """Return what a source yields for a key that it held when the run was planned."""
     return Sample(key, {}, problem=f"'{key}' is no longer in {location}")
+
+
+#: Fields called so are of the sample's own example picture.
+REFERENCE = "reference."
+
+
+def is_seen(field: str, inputs: Collection[str]) -> bool:
+    """Tell whether a model that takes `inputs` sees a field; the others travel along."""
+    return field in inputs or field.startswith(REFERENCE)
+
+
+def travels_as(field: str, name: str) -> str:
+    """Return what follows the key in the name of a picture that travels along: `.mask.png`."""
+    return f".{field}{PurePosixPath(name).suffix}"
+
+
+def make_sample(
+    key: str,
+    files: Mapping[str, File],
+    inputs: Collection[str],
+    *,
+    sidecars: Mapping[str, File] | None = None,
+    columns: Mapping[str, Any] | None = None,
+    problem: str = "",
+) -> Sample:
+    """Return a sample of the pictures found for its fields."""
+    others = {
+        travels_as(name, file.name): file
+        for name, file in files.items()
+        if not is_seen(name, inputs)
+    }
+    return Sample(
+        key,
+        {name: file for name, file in files.items() if is_seen(name, inputs)},
+        {**(sidecars or {}), **others},
+        columns or {},
+        problem,
+    )
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from i2ikit.data.keys import PICTURE_SUFFIXES, is_hidden, key_problem
-from i2ikit.data.samples import File, Part, Sample, lost_sample
+from i2ikit.data.samples import File, Part, Sample, is_seen, lost_sample, make_sample, travels_as
 from i2ikit.errors import SourceError
 
 TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
@@ -88,8 +88,10 @@ class TarSource:
         """Yield each key of the local tars with its sidecars' suffixes."""
         for index in self._index.values():
             for key, members in (index or {}).items():
-                chosen = self._choose(members).values()
-                yield key, [f".{member}" for member in members if member not in chosen]
+                chosen = self._choose(members)
+                others = {n: m for n, m in chosen.items() if not is_seen(n, self._inputs)}
+                ends = [f".{member}" for member in members if member not in chosen.values()]
+                yield key, [*ends, *(travels_as(*other) for other in others.items())]
 
     def read(self, part: str, keys: Sequence[str] | None) -> Iterator[Sample]:
         """Yield a tar's samples in order, their bytes read.
@@ -123,10 +125,11 @@ class TarSource:
         problem = problem or self._problem(key, [name for name, _, _ in contents], chosen)
         if problem:
             return Sample(key, {}, problem=problem)
-        return Sample(
+        return make_sample(
             key,
             {name: files[member] for name, member in chosen.items()},
-            {f".{name}": file for name, file in files.items() if name not in chosen.values()},
+            self._inputs,
+            sidecars={f".{n}": file for n, file in files.items() if n not in chosen.values()},
         )
 
     def _problem(self, key: str, members: Sequence[str], chosen: Mapping[str, str]) -> str:

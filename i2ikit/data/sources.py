@@ -135,7 +135,7 @@ def _open_phase(
             f"{location} holds the phases {', '.join(phases)}, and none is 'test'",
             hint=f"give the folder itself, like {phases[phase][inputs[0]]}",
         )
-    folders = _cut_suffixes(phases[phase])
+    folders = _cut_suffixes({n: path for n, path in phases[phase].items() if n in inputs})
     given = {name: parse_field(name, text) for name, text in fields.items()}
     root = folders[inputs[0]].path
     source = open_folder(location, root, walk(root), inputs=inputs, fields={**folders, **given})

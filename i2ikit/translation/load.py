@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from pathlib import PurePosixPath
+from collections.abc import Mapping
 
 from i2ikit.data.images import Array, Decoded, decode_image
-from i2ikit.data.samples import File, Sample
+from i2ikit.data.samples import REFERENCE, Sample
 from i2ikit.data.sizes import Geometry, fit, shrink
 from i2ikit.errors import SampleError
-from i2ikit.model import InputKind, Model, SizeRule
+from i2ikit.model import InputKind, SizeRule
 from i2ikit.translation.job import Job
 from i2ikit.translation.stages import Failed, Loaded
 
-#: Fields called so are the inputs of `style_from_reference`, given with `--style-from matched:DIR`.
-REFERENCE = "reference."
 #: Sidecars that hold no coordinates, so that they stay true when a picture's geometry changes.
 _WITHOUT_COORDINATES = (".cls",)
 
@@ -35,9 +32,8 @@ def _load(job: Job, index: int, sample: Sample) -> Loaded:
     arrays = _resize(job, decoded)
     size = _common_size(arrays)
     geometry = _geometry(decoded, size)
-    sidecars = sidecar_files(sample, job.model)
     if geometry.is_changed:
-        _refuse_coordinates(sample, sidecars)
+        _refuse_coordinates(sample)
     return Loaded(
         index=index,
         sample=sample,
@@ -45,7 +41,7 @@ def _load(job: Job, index: int, sample: Sample) -> Loaded:
         reference=_load_reference(job, sample),
         size=size,
         geometry=geometry,
-        sidecars={suffix: file.read() for suffix, file in sidecars.items()},
+        sidecars={suffix: file.read() for suffix, file in sample.sidecars.items()},
     )
 
 
@@ -79,17 +75,8 @@ def _geometry(decoded: Mapping[str, Decoded], size: tuple[int, int]) -> Geometry
     return Geometry(primary.stored_size, primary.orientation, (size[1], size[0]))
 
 
-def sidecar_files(sample: Sample, model: Model) -> dict[str, File]:
-    """Return what travels along with each output, pictures that are not inputs among it."""
-    files = dict(sample.sidecars)
-    for name, file in sample.fields.items():
-        if name not in model.inputs and not name.startswith(REFERENCE):
-            files[f".{name}{PurePosixPath(file.name).suffix}"] = file
-    return files
-
-
-def _refuse_coordinates(sample: Sample, sidecars: Iterable[str]) -> None:
-    for suffix in sidecars:
+def _refuse_coordinates(sample: Sample) -> None:
+    for suffix in sample.sidecars:
         if not suffix.endswith(_WITHOUT_COORDINATES):
             raise SampleError(
                 f"'{sample.key}{suffix}' may hold coordinates, and the picture's geometry changes",

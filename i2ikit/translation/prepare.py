@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +15,6 @@ from i2ikit.data.samples import Source
 from i2ikit.data.sources import open_source
 from i2ikit.errors import RunError, SourceError
 from i2ikit.loading import Loaded, load
-from i2ikit.model import Model
-from i2ikit.translation.load import sidecar_files
 from i2ikit.translation.plan import (
     Plan,
     Settings,
@@ -75,7 +73,7 @@ def prepare(request: Request, blocked: Iterable[str] = ()) -> Prepared:
     )
     styles = choose_styles(request, loaded.model, device)
     plan = make_plan(make_settings(request, loaded, styles, device), styles.num_styles, source)
-    _check_names(plan, source, loaded.model)
+    _check_names(plan, source)
     return Prepared(request, loaded, source, styles, device, plan)
 
 
@@ -113,28 +111,17 @@ def agree(
     return dataclasses.replace(prepared, plan=plan)
 
 
-def _check_names(plan: Plan, source: Source, model: Model) -> None:
+def _check_names(plan: Plan, source: Source) -> None:
     """Refuse two inputs that would give one output name."""
     settings = plan.settings
     taken = [*source.carried, METADATA]
-    check_output_names(
-        _names(settings, source, model), plan.num_styles, f".{settings.format}", taken
-    )
+    named = member_key if settings.output == "shards" else str
+    names = ((named(key), sidecars) for key, sidecars in source.names())
+    check_output_names(names, plan.num_styles, f".{settings.format}", taken)
     tars = [output_tar(settings, shard) for shard in plan.shards]
     twice = [tar for tar, count in Counter(tars).items() if tar and count > 1]
     if twice:
         raise SourceError(f"two inputs would be written to {twice[0]}", hint="rename one of them")
-
-
-def _names(settings: Settings, source: Source, model: Model) -> Iterator[tuple[str, Sequence[str]]]:
-    """Yield every key as outputs are named by it, with the suffixes of its sidecars."""
-    named = member_key if settings.output == "shards" else str
-    for part in source.parts:
-        if part.splittable:
-            for sample in source.read(part.name, None):
-                yield named(sample.key), list(sidecar_files(sample, model))
-        else:
-            yield from ((named(key), ()) for key in part.keys or ())
 
 
 def compare(

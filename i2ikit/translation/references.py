@@ -8,11 +8,11 @@ from collections.abc import Mapping
 import torch
 
 from i2ikit.data.images import decode_image
-from i2ikit.data.samples import Sample
+from i2ikit.data.samples import REFERENCE, Sample
 from i2ikit.data.sources import open_source
 from i2ikit.errors import SampleError, UsageError
 from i2ikit.model import Model, SizeRule, Style
-from i2ikit.translation.load import REFERENCE, fit_reference
+from i2ikit.translation.load import fit_reference
 from i2ikit.translation.network import reference_tensors
 from i2ikit.translation.styles import ReferenceStyles
 

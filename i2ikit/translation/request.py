@@ -14,6 +14,7 @@ import torch
 
 import i2ikit
 from i2ikit.data.images import ImageFormat
+from i2ikit.data.samples import REFERENCE
 from i2ikit.errors import UsageError
 from i2ikit.loading import Loaded
 from i2ikit.model import Direction, Model
@@ -64,9 +65,9 @@ class Request:
     def all_fields(self) -> dict[str, str]:
         """Return the fields to look up for every sample, matched example pictures among them."""
         if self.style_from and self.style_from.startswith(MATCHED):
-            return {**self.fields, "reference.image": self.style_from.removeprefix(MATCHED)}
+            return {**self.fields, REFERENCE + "image": self.style_from.removeprefix(MATCHED)}
         if self.style_from:
-            return {n: w for n, w in self.fields.items() if not n.startswith("reference.")}
+            return {n: w for n, w in self.fields.items() if not n.startswith(REFERENCE)}
         return dict(self.fields)
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import re
-from pathlib import PurePosixPath
 from typing import Any
 
 from i2ikit.data.images import encode_image
 from i2ikit.data.keys import member_key, output_stem
+from i2ikit.data.writers import tar_name
 from i2ikit.errors import SampleError
 from i2ikit.translation.job import Job
 from i2ikit.translation.plan import Settings, Shard
@@ -48,8 +47,7 @@ def output_tar(settings: Settings, shard: Shard) -> str:
         return ""
     if not shard.part:
         return f"shard-{shard.name}.tar"
-    name = PurePosixPath(shard.part)
-    return str(name.with_name(re.sub(r"(\.tar(\.\w+)?|\.tgz)$", "", name.name) + ".tar"))
+    return tar_name(shard.part)
 
 
 def _describe(job: Job, item: Translated, index: int, name: str) -> dict[str, Any]:

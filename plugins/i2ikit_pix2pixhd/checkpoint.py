@@ -139,7 +139,7 @@ def _kind(data: object) -> str:
         return "an optimizer's state"
     for name, value in data.items():
         if not isinstance(name, str) or not isinstance(value, Tensor):
-            return f"a {type(value).__name__} under {name!r}"
+            return f"something else ({name!r}: {type(value).__name__})"
     if any(re.match(r"(scale\d+_)?layer\d+\.", name) for name in data):
         return "a discriminator"
     if any(re.match(r"model\.\d+\.conv_block\.|model\d+_\d\.", name) for name in data):

@@ -1,8 +1,9 @@
 """What pix2pixHD makes of label and instance maps: planes, edges, and features of instances.
 
 A style is a table: `ids` (B, K) int64 and `features` (B, K, F) float, where a row of id -1 is
-padding. Ids are those of the instance map, or of the label map with `label_feat`. Ids are the
-values of the map as they are: an 8-bit file has ids up to 255, a 16-bit one up to 65535.
+padding (no pixel has that id). Ids are those of the instance map, or of the label map with
+`label_feat`: the values of the map as they are, so up to 255 from an 8-bit file and up to 65535
+from a 16-bit one.
 """
 
 from __future__ import annotations
@@ -83,7 +84,6 @@ def paint(table: FeatureTable, ids: Tensor) -> Tensor:
 
 
 def _paint_one(known: Tensor, features: Tensor, ids: Tensor) -> Tensor:
-    known, features = known[known >= 0], features[known >= 0]
     wanted = ids.flatten()
     painted, found = _look_up(wanted, known, features)
     means, class_found = _look_up(class_of(wanted), *_pool_one(features.T, class_of(known)))

@@ -169,7 +169,8 @@ def test_a_key_that_kept_its_suffix_finds_its_field(tmp_path: Path, mask: str) -
     fill(tmp_path / "in", "grey.jpg", "grey.png")
     fill(tmp_path / "masks", mask)
     sample = read(open_(tmp_path / "in", fields={"mask": f"{tmp_path}/masks"}))["grey.jpg"]
-    assert contents(sample)["mask"] == mask
+    [file] = sample.sidecars.values()
+    assert file.read().decode() == mask
 
 
 def test_suffixes_choose_the_inputs_and_the_fields_of_one_folder(tmp_path: Path) -> None:
@@ -192,7 +193,8 @@ def test_pictures_of_a_field_inside_the_folder_are_no_inputs(
 ) -> None:
     source = open_(fill(tmp_path, "a.png", mask), fields={"mask": f"{tmp_path}{text}"})
     assert source.parts[0].keys == ("a",)
-    assert contents(read(source)["a"])["mask"] == mask
+    assert read(source)["a"].sidecars[".mask.png"].read().decode() == mask
+    assert dict(source.names()) == {"a": (".mask.png",)}
 
 
 @pytest.mark.parametrize(

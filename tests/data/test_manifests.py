@@ -70,8 +70,11 @@ def test_the_first_input_has_several_names(folder: Path, column: str) -> None:
 def test_columns_can_be_renamed_and_others_added(folder: Path) -> None:
     rows: Rows = [{"in": "a.png", "m": "x/b.png", "id": 3}, {"in": "x/b.jpg", "m": None, "id": 4}]
     fields = {"label": "in", "mask": "m"}
-    samples = read(open_(write(folder / "m.jsonl", rows), ("label",), fields))
-    assert [list(sample.fields) for sample in samples] == [["label", "mask"], ["label"]]
+    source = open_(write(folder / "m.jsonl", rows), ("label",), fields)
+    samples = read(source)
+    assert [list(sample.fields) for sample in samples] == [["label"], ["label"]]
+    assert [list(sample.sidecars) for sample in samples] == [[".mask.png"], []]
+    assert [list(ends) for _, ends in source.names()] == [[".mask.png"], []]
     assert samples[0].columns == {"id": 3}
 
 

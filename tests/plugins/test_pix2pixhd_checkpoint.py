@@ -125,6 +125,12 @@ def test_opt_txt_tells_how_the_channels_split(
     assert load(folder).options.num_labels == labels
 
 
+def test_opt_txt_tells_whose_the_features_are(folder: Path) -> None:
+    """By label instead of by instance."""
+    (folder / "opt.txt").write_text("label_feat: True\nlabel_nc: 5\n")
+    assert list(load(folder).reference_inputs or {}) == ["image", "label"]
+
+
 def test_an_option_given_wins_over_opt_txt(folder: Path) -> None:
     """And must fit the weights."""
     (folder / "opt.txt").write_text(OPT.format(feat=True, label_nc=5, no_instance=False))
@@ -169,7 +175,7 @@ def test_batch_norms_of_old_files_lack_counters(tmp_path: Path) -> None:
         ({"scale0_layer0.0.weight": torch.zeros(1)}, "a discriminator"),
         ({"layer0.0.weight": torch.zeros(1)}, "a discriminator"),
         ({"features.0.weight": torch.zeros(1)}, "something else (features.0.weight)"),
-        ({"model.1.weight": 3}, "a int under 'model.1.weight'"),
+        ({"model.1.weight": 3}, "something else ('model.1.weight': int)"),
         ([1], "a list"),
         ({}, "something else (nothing)"),
     ],

@@ -197,7 +197,7 @@ def test_a_batch_takes_each_images_own_instances() -> None:
         assert difference(out[index : index + 1], single) < 1e-5
 
 
-@pytest.mark.parametrize("height", [8, 16])
+@pytest.mark.parametrize("height", [7, 16])
 def test_references_may_have_another_geometry(height: int) -> None:
     """A batch of references is its single ones, on contents of another size."""
     model = tiny_model()

@@ -74,12 +74,10 @@ def test_twenty_kills_change_no_byte(
     while kills < NUM_KILLS:
         process = start(many, out, restart=is_done)
         process.join(moments.uniform(0.0, 0.6))
-        is_done = not process.is_alive()
-        if not is_done:
-            process.kill()
-            process.join()
-            assert process.exitcode == -signal.SIGKILL
-            kills += 1
+        process.kill()
+        process.join()
+        is_done = process.exitcode == 0
+        kills += process.exitcode == -signal.SIGKILL
     last = start(many, out)
     last.join()
     assert last.exitcode == 0
