@@ -73,9 +73,12 @@ def pictures(tmp_path: Path) -> Path:
 def foreign_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder into which pip has installed the foreign plugin package."""
     target = tmp_path_factory.mktemp("site")
-    flags = ["--quiet", "--no-build-isolation", "--no-deps", "--no-index", "--target", str(target)]
-    subprocess.run(
-        [sys.executable, "-m", "pip", "install", *flags, str(THIRDPARTY / "i2ikit-invert")],
-        check=True,
-    )
+    install_foreign("i2ikit-invert", target)
     return target
+
+
+def install_foreign(package: str, target: Path) -> None:
+    """Let pip build and install a package of `tests/thirdparty` into a folder, offline."""
+    flags = ["--quiet", "--no-build-isolation", "--no-deps", "--no-index", "--target", str(target)]
+    command = [sys.executable, "-m", "pip", "install", *flags, str(THIRDPARTY / package)]
+    subprocess.run(command, check=True)

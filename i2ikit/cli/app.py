@@ -15,8 +15,6 @@ from i2ikit.cli.shared import Shared
 from i2ikit.cli.translate import translate
 from i2ikit.errors import I2IError, UsageError
 
-INTERRUPTED = 130
-
 app = typer.Typer(
     name="i2ikit",
     help="Translate image data sets with pluggable image-to-image models.",
@@ -80,6 +78,3 @@ def main() -> None:
         if error.hint:
             typer.echo(f"  hint: {error.hint}", err=True)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        typer.echo("i2ikit: interrupted; the same command goes on where it stopped", err=True)
-        sys.exit(INTERRUPTED)

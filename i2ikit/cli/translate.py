@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: Exit status of a run that finished with inputs that failed.
 WITH_FAILURES = 3
+#: Exit status after Ctrl-C, as shells have it.
+INTERRUPTED = 130
 
 
 class Direction(enum.StrEnum):
@@ -183,8 +185,12 @@ def translate(
     )
     from i2ikit.cli.show import ProgressView, err
 
-    with ProgressView(err()) as view:
-        summary = run(request, execution, view.report)
+    try:
+        with ProgressView(err()) as view:
+            summary = run(request, execution, view.report)
+    except KeyboardInterrupt:
+        typer.echo("i2ikit: interrupted; the same command goes on where it stopped", err=True)
+        raise typer.Exit(INTERRUPTED) from None
     _show_summary(summary, as_json=as_json)
     if summary.num_failed:
         raise typer.Exit(WITH_FAILURES)

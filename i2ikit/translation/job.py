@@ -26,7 +26,8 @@ class Job:
         styles: one or several per input.
         root: OUT.
         device: where the network runs.
-        batch_size: inputs in flight.
+        batch_size: pictures that the network works on at a time; a GPU takes them in batches, so
+            there it is how many wait for it.
         workers: threads that decode, and as many that encode; 0: none.
         on_error: whether a failed input is recorded or ends the run.
         on_input: called after each input with whether it failed.

@@ -1,7 +1,8 @@
 """batch, translate and restore: from arrays to pictures, in batches whose size the plan fixes.
 
 Sums of floats depend on the shape of a batch, so its size must not follow from how many pictures
-happen to be there: a CPU takes one at a time, a GPU full batches, the last one padded.
+happen to be there: a CPU takes one at a time (several side by side, each in a thread of its own), a
+GPU full batches, the last one padded.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from i2ikit.data.images import Array, Pixels, to_pixels, to_tensor
 from i2ikit.data.sizes import restore
-from i2ikit.errors import I2IError, ModelError, RunError, SampleError
+from i2ikit.errors import I2IError, ModelError, RunError
 from i2ikit.model import Content, Model, map_tree
 from i2ikit.translation.job import Job
 from i2ikit.translation.plan import Settings
@@ -39,8 +40,7 @@ def arithmetic(settings: Settings) -> Iterator[None]:
     torch.set_num_threads(settings.threads)
     cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32 = False, True, False
     try:
-        with torch.inference_mode():
-            yield
+        yield
     finally:
         torch.set_num_threads(threads)
         cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32 = flags
@@ -70,21 +70,15 @@ def batch(job: Job, items: Iterable[Loaded | Failed]) -> Iterator[list[Loaded] |
     yield from waiting.values()
 
 
-def translate_batches(
-    job: Job, batches: Iterable[list[Loaded] | Failed]
-) -> Iterator[Translated | Failed]:
-    """Encode each batch once, decode it once a style, and restore the sizes."""
-    for group in batches:
-        if isinstance(group, Failed):
-            yield group
-        else:
-            yield from _translate_or_blame(job, group)
+def translate_batch(job: Job, group: list[Loaded] | Failed) -> Sequence[Translated | Failed]:
+    """Encode a batch once, decode it once a style, and restore the sizes.
 
-
-def _translate_or_blame(job: Job, group: Sequence[Loaded]) -> Iterator[Translated | Failed]:
-    """Translate a batch; if that fails, find the sample that is to blame."""
+    If that fails, the sample that is to blame is found and is the only one to fail.
+    """
+    if isinstance(group, Failed):
+        return [group]
     try:
-        yield from _translate(job, group)
+        return _translate(job, group)
     except torch.OutOfMemoryError:
         raise RunError(
             "the device ran out of memory", hint="--size makes smaller pictures, --device cpu"
@@ -93,16 +87,19 @@ def _translate_or_blame(job: Job, group: Sequence[Loaded]) -> Iterator[Translate
         raise
     except Exception as error:  # a network raises what it likes at an input that it can't take
         if len(group) > 1:
-            for loaded in group:
-                yield from _translate_or_blame(job, [loaded])
-            return
-        reason = str(error) if isinstance(error, I2IError) else f"{type(error).__name__}: {error}"
-        loaded = group[0]
-        name = next(iter(loaded.sample.fields.values())).name
-        text = reason if isinstance(error, SampleError) else f"the model failed: {reason}"
-        yield Failed(loaded.index, loaded.sample.key, f"{name}: {text}")
+            return [one for loaded in group for one in translate_batch(job, [loaded])]
+        return [_blame(group[0], error)]
 
 
+def _blame(loaded: Loaded, error: Exception) -> Failed:
+    name = next(iter(loaded.sample.fields.values())).name
+    if isinstance(error, I2IError):
+        return Failed(loaded.index, loaded.sample.key, f"{name}: {error}")
+    reason = f"the model failed: {type(error).__name__}: {error}"
+    return Failed(loaded.index, loaded.sample.key, f"{name}: {reason}")
+
+
+@torch.inference_mode()
 def _translate(job: Job, group: Sequence[Loaded]) -> list[Translated]:
     """Return the batch's outputs; all of them, so that a failure leaves none half done."""
     height, width = next(iter(group[0].inputs.values())).shape[:2]

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 
 from i2ikit.data.samples import Sample
 from i2ikit.data.writers import FolderWriter, TarWriter, Writer
 from i2ikit.errors import SampleError, SourceError
 from i2ikit.translation.job import Job
 from i2ikit.translation.load import load_sample
-from i2ikit.translation.network import batch, translate_batches
+from i2ikit.translation.network import batch, translate_batch
 from i2ikit.translation.plan import Shard
 from i2ikit.translation.receipts import (
     Outcome,
@@ -26,21 +28,35 @@ from i2ikit.translation.save import output_tar, save_sample
 from i2ikit.translation.stages import Clock, Failed, Saved, ahead
 
 
+@dataclass(frozen=True)
+class Pools:
+    """Threads that work ahead; None where the run's own thread does it.
+
+    Attributes:
+        codecs: decode and encode.
+        network: each translates a picture at a time, on a CPU.
+    """
+
+    codecs: Executor | None
+    network: Executor | None
+
+
 @contextmanager
-def worker_pool(workers: int) -> Iterator[Executor | None]:
-    """Yield threads that decode and encode beside the network, or None for 0 workers."""
-    if workers == 0:
-        yield None
-        return
-    pool = ThreadPoolExecutor(2 * workers, thread_name_prefix="i2ikit")
+def worker_pools(job: Job) -> Iterator[Pools]:
+    """Start a run's threads, and end them whatever happens."""
+    side_by_side = job.batch_size if job.device.type == "cpu" else 1
+    codecs = ThreadPoolExecutor(2 * job.workers) if job.workers else None
+    network = ThreadPoolExecutor(side_by_side) if side_by_side > 1 else None
     try:
-        yield pool
+        yield Pools(codecs, network)
     finally:
-        pool.shutdown(cancel_futures=True)
+        for pool in (codecs, network):
+            if pool is not None:
+                pool.shutdown(cancel_futures=True)
 
 
 def run_shard(
-    job: Job, shard: Shard, pool: Executor | None, clock: Clock, limit: int | None = None
+    job: Job, shard: Shard, pools: Pools, clock: Clock, limit: int | None = None
 ) -> Receipt:
     """Translate a shard's samples, and leave its receipt when all is in place.
 
@@ -53,12 +69,14 @@ def run_shard(
     """
     tar = output_tar(job.plan.settings, shard)
     leftovers = noted_files(job.receipts, shard)
+    in_flight = job.batch_size + job.workers
 
     samples = _read(job, shard, limit)
-    loaded = ahead(partial(load_sample, job), samples, pool, job.batch_size + job.workers)
+    loaded = ahead(partial(load_sample, job), samples, pools.codecs, in_flight)
     batches = batch(job, clock.watch("read", loaded))
-    translated = clock.watch("translate", translate_batches(job, batches))
-    saved = ahead(partial(save_sample, job, tar), translated, pool, job.workers)
+    groups = ahead(partial(translate_batch, job), batches, pools.network, job.batch_size)
+    translated = clock.watch("translate", chain.from_iterable(groups))
+    saved = ahead(partial(save_sample, job, tar), translated, pools.codecs, in_flight)
     with ReceiptWriter(job.receipts, shard) as notes:
         with _writer(job, tar) as writer:
             for item in clock.watch("save", saved):

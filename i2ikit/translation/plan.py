@@ -30,7 +30,7 @@ FORMAT = 1
 class Settings:
     """Everything that decides a pixel or a name. Two runs with equal settings agree.
 
-    `threads` is the number that the first start found; later starts take it over.
+    `threads` is how many compute one picture on a CPU; later starts take over the first one's.
     """
 
     model: str

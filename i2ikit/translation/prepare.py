@@ -72,7 +72,8 @@ def prepare(request: Request, blocked: Iterable[str] = ()) -> Prepared:
         request.source, inputs=tuple(loaded.model.inputs), fields=request.all_fields
     )
     styles = choose_styles(request, loaded.model, device)
-    plan = make_plan(make_settings(request, loaded, styles, device), styles.num_styles, source)
+    settings = make_settings(request, loaded, source, styles, device)
+    plan = make_plan(settings, styles.num_styles, source)
     _check_names(plan, source)
     return Prepared(request, loaded, source, styles, device, plan)
 

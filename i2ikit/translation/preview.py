@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from PIL import Image
-
-from i2ikit.data.samples import File, Sample, Source
+from i2ikit.translation.look import Size, look_at_sizes
 from i2ikit.translation.plan import load_plan
 from i2ikit.translation.prepare import Prepared, compare, prepare
 from i2ikit.translation.receipts import is_done
 from i2ikit.translation.request import Request
-
-#: So many inputs, evenly spread, tell how large the outputs are.
-_LOOKED_AT = 50
 
 
 @dataclass(frozen=True)
@@ -40,7 +34,7 @@ class Preview:
     num_outputs: int | None
     num_shards: int
     num_done: int
-    sizes: tuple[tuple[int, int], ...]
+    sizes: tuple[Size, ...]
     pixel_bytes: int | None
 
 
@@ -52,7 +46,8 @@ def preview(request: Request, blocked: Iterable[str] = ()) -> Preview:
     """
     prepared = prepare(request, blocked)
     plan = prepared.plan
-    sizes = tuple(_sizes(prepared))
+    looked_at = look_at_sizes(prepared.source, next(iter(prepared.loaded.model.inputs)))
+    sizes = [_resized(size, request.size) for size in looked_at]
     count = plan.num_inputs
     outputs = None if count is None else count * plan.num_styles
     mean = sum(width * height for width, height in sizes) / len(sizes) if sizes else None
@@ -78,33 +73,7 @@ def _count_done(prepared: Prepared) -> int:
     return sum(len(shard.keys or ()) for shard in done)
 
 
-def _sizes(prepared: Prepared) -> Iterable[tuple[int, int]]:
-    """Yield the output sizes of some inputs, read off the files' heads."""
-    primary = next(iter(prepared.loaded.model.inputs))
-    for sample in _spread(prepared.source):
-        file = sample.fields.get(primary)
-        size = file and _size(file)
-        if size:
-            yield _resized(size, prepared.request.size)
-
-
-def _spread(source: Source) -> Iterable[Sample]:
-    for part in source.parts:
-        if part.splittable and part.keys:
-            step = -(-len(part.keys) // _LOOKED_AT)
-            yield from source.read(part.name, part.keys[::step])
-
-
-def _size(file: File) -> tuple[int, int] | None:
-    source = io.BytesIO(file.data) if isinstance(file.data, bytes) else file.data
-    try:
-        with Image.open(source) as image:
-            return image.size
-    except Exception:  # an unreadable picture has no outputs; the run will say so
-        return None
-
-
-def _resized(size: tuple[int, int], shorter: int | None) -> tuple[int, int]:
+def _resized(size: Size, shorter: int | None) -> Size:
     if shorter is None:
         return size
     width, height = (round(side * shorter / min(size)) for side in size)

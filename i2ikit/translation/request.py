@@ -14,11 +14,12 @@ import torch
 
 import i2ikit
 from i2ikit.data.images import ImageFormat
-from i2ikit.data.samples import REFERENCE
+from i2ikit.data.samples import REFERENCE, Source
 from i2ikit.errors import UsageError
 from i2ikit.loading import Loaded
 from i2ikit.model import Direction, Model
 from i2ikit.translation.listed import read_styles
+from i2ikit.translation.look import look_at_sizes
 from i2ikit.translation.network import PRECISIONS
 from i2ikit.translation.plan import Settings
 from i2ikit.translation.references import read_references
@@ -30,6 +31,8 @@ from i2ikit.translation.styles import (
     StylesPer,
 )
 
+#: A CPU works on at most this many input pixels at a time, for the sake of memory.
+_PIXELS_AT_ONCE = 8 * 1024 * 1024
 MATCHED = "matched:"
 SHARDS = "wds:"
 
@@ -166,7 +169,7 @@ def _example_styles(request: Request, location: str, model: Model, device: torch
 
 
 def make_settings(
-    request: Request, loaded: Loaded, styles: Styles, device: torch.device
+    request: Request, loaded: Loaded, source: Source, styles: Styles, device: torch.device
 ) -> Settings:
     """Return everything about the request that decides a pixel or a name."""
     return Settings(
@@ -182,7 +185,7 @@ def make_settings(
         output="shards" if request.output.startswith(SHARDS) else "folder",
         precision=request.precision,
         backend=device.type,
-        threads=torch.get_num_threads(),
+        threads=choose_threads(source, next(iter(loaded.model.inputs))),
         versions={
             "i2ikit": i2ikit.__version__,
             "torch": torch.__version__,
@@ -191,6 +194,22 @@ def make_settings(
             "machine": platform.machine(),
         },
     )
+
+
+def choose_threads(source: Source, field: str) -> int:
+    """Return how many threads should compute one picture on a CPU.
+
+    Pictures side by side, a thread each, are faster than one picture on many threads, which wait
+    for each other at every layer. Threads are left over where there are few pictures, or where
+    they are so large that many at once would not fit in memory.
+    """
+    cores = torch.get_num_threads()
+    known = [len(part.keys) for part in source.parts if part.keys is not None]
+    pictures = sum(known) if len(known) == len(source.parts) else cores
+    sizes = look_at_sizes(source, field)
+    largest = max((width * height for width, height in sizes), default=1)
+    at_once = min(cores, pictures, _PIXELS_AT_ONCE // largest)
+    return cores // max(1, at_once)
 
 
 def default_workers() -> int:

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
+
 from i2ikit.data.images import ImageFormat
 from i2ikit.errors import UsageError
 from i2ikit.model import Direction
 from i2ikit.translation.job import Job
 from i2ikit.translation.network import arithmetic
-from i2ikit.translation.pipeline import run_shard, worker_pool
+from i2ikit.translation.pipeline import run_shard, worker_pools
 from i2ikit.translation.plan import Plan, Shard
 from i2ikit.translation.prepare import agree, prepare
 from i2ikit.translation.receipts import Receipt, is_done, read_receipt
@@ -22,8 +24,8 @@ from i2ikit.translation.request import Request, default_workers
 from i2ikit.translation.stages import Clock
 from i2ikit.translation.styles import StylesPer
 
-#: Inputs in flight beyond those that workers are busy with.
-_BATCH_SIZE = 4
+#: Pictures that wait for a GPU: two of its largest batches.
+_GPU_BATCH_SIZE = 32
 
 
 @dataclass(frozen=True)
@@ -181,7 +183,8 @@ def translate(
         range: "fixed": [-1, 1] to 0 … 255; "official": what the original program saves.
         device: "auto", "cpu", "cuda", "cuda:1" …
         precision: "fp32", "bf16" or "fp16" (autocast).
-        batch_size: inputs in flight; changes no pixel. None: chosen.
+        batch_size: pictures that a CPU computes at a time, or that wait for a GPU; changes no
+            pixel. None: chosen.
         workers: threads that decode, and as many that encode. None: chosen.
         on_error: "skip" records an input that fails, "stop" ends the run at the first.
         shard: (i, n): run only the plan's shards j with j mod n = i.
@@ -252,12 +255,19 @@ def run(
         styles=prepared.styles,
         root=request.root,
         device=prepared.device,
-        batch_size=execution.batch_size or _BATCH_SIZE,
+        batch_size=execution.batch_size or _default_batch_size(prepared.plan),
         workers=default_workers() if execution.workers is None else execution.workers,
         on_error=execution.on_error,
         on_input=lambda has_failed: counter.add(failed=int(has_failed)),
     )
     return _run_shards(job, execution, counter)
+
+
+def _default_batch_size(plan: Plan) -> int:
+    """Return how many pictures to have in flight: as many as keep all threads busy."""
+    if plan.settings.backend != "cpu":
+        return _GPU_BATCH_SIZE
+    return max(1, torch.get_num_threads() // plan.settings.threads)
 
 
 def _count(plan: Plan, execution: Execution) -> int | None:
@@ -279,7 +289,7 @@ def _reaches(earlier: Receipt, room: int | None) -> bool:
 def _run_shards(job: Job, execution: Execution, counter: _Counter) -> RunSummary:
     """Run the shards that are not done, then merge what all starts have left."""
     start, clock, totals = time.perf_counter(), Clock(), Totals()
-    with arithmetic(job.plan.settings), worker_pool(job.workers) as pool:
+    with arithmetic(job.plan.settings), worker_pools(job) as pools:
         for shard in execution.own(job.plan.shards):
             room = None if execution.limit is None else execution.limit - totals.num_inputs
             if room is not None and room <= 0:
@@ -290,7 +300,7 @@ def _run_shards(job: Job, execution: Execution, counter: _Counter) -> RunSummary
                 counter.add(failed=len(earlier.failures), done=count, resumed=count)
                 totals.add(earlier)
             else:
-                totals.add(run_shard(job, shard, pool, clock, room))
+                totals.add(run_shard(job, shard, pools, clock, room))
     complete = is_complete(job.root, job.plan)
     if complete or execution.shard is None:
         merge(job.root, job.plan, job.source)

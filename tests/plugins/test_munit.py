@@ -220,6 +220,10 @@ def test_safetensors_with_prefixed_names(tmp_path: Path) -> None:
         ({d: {"enc.model.0.conv.weight": torch.zeros(1)} for d in "ab"}, "UNIT.*--model unit"),
         ({d: {"enc_content.x": torch.zeros(1)} for d in "ab"}, "no enc_content.model.0.conv"),
         ({d: {"enc_content.model.0.conv.weight": torch.zeros(1)} for d in "ab"}, r"is \(1,\)"),
+        (
+            {d: {"enc_content.model.0.conv.weight": torch.zeros(2, 3, 7, 7)} for d in "ab"},
+            "1.model.0",
+        ),
     ],
 )
 def test_wrong_file_is_named(tmp_path: Path, content: object, message: str) -> None:
