@@ -26,7 +26,7 @@ demo: $(INSTALLED)
 	@echo "The translated pictures are in $(CURDIR)/demo"
 
 bench: $(INSTALLED)
-	set -e; for script in benchmarks/*.py; do $(BIN)/python $$script; done
+	set -e; for script in benchmarks/[!_]*.py; do $(BIN)/python $$script; done
 
 docs: $(INSTALLED)
 	$(BIN)/mkdocs build --strict
