@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 #: Exit status of a run that finished with inputs that failed.
 WITH_FAILURES = 3
+_STAGES = {"read": "reading and decoding", "translate": "the network", "save": "encoding"}
 #: Exit status after Ctrl-C, as shells have it.
 INTERRUPTED = 130
 
@@ -258,11 +259,11 @@ def _show_summary(summary: RunSummary, *, as_json: bool) -> None:
     if summary.num_resumed:
         typer.echo(f"{summary.num_resumed} inputs were done by earlier starts")
     if fresh and summary.seconds:
-        bound = max(summary.stages, key=lambda stage: summary.stages[stage], default="")
+        bound = max(summary.stages, key=lambda stage: summary.stages[stage], default="read")
         share = summary.stages.get(bound, 0.0) / summary.seconds
         typer.echo(
             f"{fresh} inputs in {summary.seconds:.1f} s, {fresh / summary.seconds:.2f} a second;"
-            f" {share:.0%} of it waiting for: {bound}"
+            f" {share:.0%} of the time went into waiting for {_STAGES[bound]}"
         )
     if not summary.is_complete:
         typer.echo(

@@ -27,7 +27,6 @@ from i2ikit.translation.plan import (
     new_inputs,
     save_plan,
 )
-from i2ikit.translation.receipts import forget_receipt, is_done, read_receipt
 from i2ikit.translation.records import METADATA, finish_removal, remove_run
 from i2ikit.translation.request import (
     Request,
@@ -82,7 +81,6 @@ def agree(
     prepared: Prepared,
     *,
     restart: bool,
-    retry_failed: bool,
     extending: bool,
     allow_version_change: bool,
 ) -> Prepared:
@@ -101,15 +99,26 @@ def agree(
         remove_run(root)
         there = None
     if there is None:
+        if not restart:
+            _refuse_strangers(root)
         save_plan(prepared.plan, home)
         there = load_plan(home) or prepared.plan
     compare(there.settings, prepared.plan.settings, root, allow_version_change=allow_version_change)
     plan = _with_new_inputs(there, prepared.source, root, extending=extending)
     if plan is not there:
         save_plan(plan, home, replace=True)
-    if retry_failed:
-        _forget_failures(home / "receipts", plan)
     return dataclasses.replace(prepared, plan=plan)
+
+
+def _refuse_strangers(root: Path) -> None:
+    """Refuse to write into a folder that holds something else than a run."""
+    names = sorted(path.name for path in root.iterdir()) if root.exists() else []
+    others = [name for name in names if name != ".i2ikit"]
+    if others:
+        raise RunError(
+            f"OUT {root} is not empty and holds no run of i2ikit: it has '{others[0]}'",
+            hint="choose a new folder",
+        )
 
 
 def _check_names(plan: Plan, source: Source) -> None:
@@ -172,11 +181,3 @@ def _with_new_inputs(plan: Plan, source: Source, root: Path, *, extending: bool)
             hint="--extend adds them, --restart starts over",
         )
     return extend(plan, fresh) if fresh else plan
-
-
-def _forget_failures(receipts: Path, plan: Plan) -> None:
-    for shard in plan.shards:
-        if is_done(receipts, shard):
-            receipt = read_receipt(receipts, shard)
-            if receipt and receipt.failures:
-                forget_receipt(receipts, shard)

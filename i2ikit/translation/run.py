@@ -18,7 +18,7 @@ from i2ikit.translation.network import arithmetic
 from i2ikit.translation.pipeline import run_shard, worker_pools
 from i2ikit.translation.plan import Plan, Shard
 from i2ikit.translation.prepare import agree, prepare
-from i2ikit.translation.receipts import Receipt, is_done, read_receipt
+from i2ikit.translation.receipts import Receipt, forget_receipt, is_done, read_receipt
 from i2ikit.translation.records import Totals, is_complete, merge
 from i2ikit.translation.request import Request, default_workers
 from i2ikit.translation.stages import Clock
@@ -118,6 +118,11 @@ class Execution:
         ):
             if value is not None and value < least:
                 raise UsageError(f"{flag} {value} is less than {least}")
+        if self.shard and self.restart:
+            raise UsageError(
+                "--restart and --shard exclude each other: each part would remove the others'",
+                hint="start over with --restart --limit 1, then start the parts",
+            )
         if self.shard and not 0 <= self.shard[0] < self.shard[1]:
             worker, workers = self.shard
             raise UsageError(
@@ -243,10 +248,11 @@ def run(
     prepared = agree(
         prepare(request, execution.blocked),
         restart=execution.restart,
-        retry_failed=execution.retry_failed,
         extending=execution.extend,
         allow_version_change=execution.allow_version_change,
     )
+    if execution.retry_failed:
+        _forget_failures(request.root / ".i2ikit" / "receipts", execution.own(prepared.plan.shards))
     counter = _Counter(_count(prepared.plan, execution), on_progress)
     job = Job(
         plan=prepared.plan,
@@ -261,6 +267,14 @@ def run(
         on_input=lambda has_failed: counter.add(failed=int(has_failed)),
     )
     return _run_shards(job, execution, counter)
+
+
+def _forget_failures(receipts: Path, shards: Iterable[Shard]) -> None:
+    """Make the shards with failed inputs count as not done."""
+    for shard in shards:
+        receipt = read_receipt(receipts, shard) if is_done(receipts, shard) else None
+        if receipt and receipt.failures:
+            forget_receipt(receipts, shard)
 
 
 def _default_batch_size(plan: Plan) -> int:

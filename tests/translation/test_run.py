@@ -14,7 +14,7 @@ from PIL import Image
 import i2ikit
 from i2ikit.errors import I2IError, ModelError, OptionError, RunError, SampleError, UsageError
 from i2ikit.translation.run import Progress
-from tests.conftest import picture, pixels
+from tests.conftest import GOLDEN, picture, pixels
 
 pytestmark = pytest.mark.usefixtures("fakes")
 
@@ -44,15 +44,32 @@ def test_padding_is_undone(pictures: Path, tmp_path: Path) -> None:
     assert made == {n: d for n, d in tree(tmp_path / "padded").items() if n.endswith("png")}
 
 
+MUNIT: dict[str, Any] = {
+    "model": "munit",
+    "checkpoint": GOLDEN / "munit" / "base" / "gen_00000001.pt",
+    "style_sample": 2,
+}
+
+
+@pytest.fixture(scope="module")
+def munit_tree(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, bytes]]:
+    """Return a folder of pictures, and what MUNIT makes of it."""
+    root = tmp_path_factory.mktemp("munit")
+    (root / "in").mkdir()
+    for index in range(9):
+        picture(40 + index % 3, 36, seed=index).save(root / "in" / f"{index}.png")
+    i2ikit.translate(root / "in", root / "out", **MUNIT)
+    return root / "in", tree(root / "out")
+
+
 @pytest.mark.parametrize("batch_size", [1, 3, 8])
 @pytest.mark.parametrize("workers", [0, 2])
 def test_batch_size_and_workers_change_no_byte(
-    pictures: Path, tmp_path: Path, batch_size: int, workers: int
+    munit_tree: tuple[Path, dict[str, bytes]], tmp_path: Path, batch_size: int, workers: int
 ) -> None:
-    wanted: dict[str, Any] = {"model": "tint", "style_sample": 2}
-    i2ikit.translate(pictures, tmp_path / "one", **wanted)
-    i2ikit.translate(pictures, tmp_path / "two", **wanted, batch_size=batch_size, workers=workers)
-    assert tree(tmp_path / "one") == tree(tmp_path / "two")
+    source, expected = munit_tree
+    i2ikit.translate(source, tmp_path / "out", **MUNIT, batch_size=batch_size, workers=workers)
+    assert tree(tmp_path / "out") == expected
 
 
 def test_four_styles_are_the_first_of_eight(pictures: Path, tmp_path: Path) -> None:
@@ -277,6 +294,7 @@ def test_no_global_state_is_left_changed(pictures: Path, tmp_path: Path) -> None
         ({"model": "tint", "style_sample": 1, "styles": "x.npy"}, UsageError, "exclude each other"),
         ({"model": "tint", "options": {"power": 1}}, OptionError, "unknown option -o power"),
         ({"model": "tint", "options": {"strength": 2}}, OptionError, "-o strength=2: "),
+        ({"model": "echo", "shard": (0, 2), "restart": True}, UsageError, "exclude each other"),
         ({"model": "echo", "shard": (3, 3)}, UsageError, "there is no part 3 of 3"),
         ({"model": "echo", "device": "warp"}, UsageError, "--device warp can't be used"),
         ({"model": "echo", "format": "gif"}, UsageError, "--format gif is none of"),
@@ -314,6 +332,18 @@ def test_two_inputs_for_one_output_are_refused(
     picture().save(masks / "x.png")
     with pytest.raises(I2IError, match=r"x\.mask\.png"):
         i2ikit.translate(pictures, tmp_path / "out", model="echo", fields={"mask": str(masks)})
+
+
+def test_a_folder_with_something_else_in_it_is_refused(pictures: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.txt").write_text("")
+    with pytest.raises(RunError, match=r"is not empty .*'thesis\.txt'"):
+        i2ikit.translate(pictures, tmp_path / "out", model="echo")
+
+
+def test_an_empty_folder_is_taken(pictures: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    assert i2ikit.translate(pictures, tmp_path / "out", model="echo").is_complete
 
 
 def test_a_model_that_breaks_the_contract_stops_the_run(
