@@ -64,6 +64,11 @@ def test_a_broken_package_beside_it_harms_nothing(
     assert "this plugin is broken on purpose" in done.stderr
 
 
+def _hear_interrupts() -> None:
+    """Undo what a shell does to the jobs that it starts in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
 def test_a_stopped_program_goes_on_where_it_was(
     environment: dict[str, str], tmp_path: Path, sent: signal.Signals
@@ -77,6 +82,7 @@ def test_a_stopped_program_goes_on_where_it_was(
         env=environment,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=_hear_interrupts,
     )
     while not list((tmp_path / "out").glob("*.png")) and process.poll() is None:
         time.sleep(0.01)
