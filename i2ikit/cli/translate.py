@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import enum
 import os
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -24,39 +23,6 @@ _STAGES = {"read": "reading and decoding", "translate": "the network", "save": "
 INTERRUPTED = 130
 
 
-class Direction(enum.StrEnum):
-    a2b = "a2b"
-    b2a = "b2a"
-
-
-class StylesPer(enum.StrEnum):
-    sample = "sample"
-    folder = "folder"
-    run = "run"
-
-
-class Format(enum.StrEnum):
-    png = "png"
-    jpg = "jpg"
-    webp = "webp"
-
-
-class Range(enum.StrEnum):
-    fixed = "fixed"
-    official = "official"
-
-
-class Precision(enum.StrEnum):
-    fp32 = "fp32"
-    bf16 = "bf16"
-    fp16 = "fp16"
-
-
-class OnError(enum.StrEnum):
-    skip = "skip"
-    stop = "stop"
-
-
 def translate(
     context: typer.Context,
     source: Annotated[
@@ -72,7 +38,7 @@ def translate(
     checkpoint: Annotated[
         Path | None, typer.Option(help="Weights: a file, or the original program's folder.")
     ] = None,
-    direction: Annotated[Direction, typer.Option(help="Which way.")] = Direction.a2b,
+    direction: Annotated[Literal["a2b", "b2a"], typer.Option(help="Which way.")] = "a2b",
     option: Annotated[
         list[str] | None,
         typer.Option("-o", metavar="NAME=VALUE", help="A model's option: see i2ikit models NAME."),
@@ -91,8 +57,8 @@ def translate(
         typer.Option(metavar="FILE", help="Styles listed in a .npy, .safetensors or .jsonl."),
     ] = None,
     styles_per: Annotated[
-        StylesPer, typer.Option(help="What shares drawn styles.")
-    ] = StylesPer.sample,
+        Literal["sample", "folder", "run"], typer.Option(help="What shares drawn styles.")
+    ] = "sample",
     seed: Annotated[int, typer.Option(help="Seed of drawn styles.")] = 0,
     field: Annotated[
         list[str] | None,
@@ -103,12 +69,17 @@ def translate(
     size: Annotated[
         int | None, typer.Option(metavar="PX", help="Resize inputs to this shorter side.")
     ] = None,
-    format: Annotated[Format, typer.Option(help="Of the output pictures.")] = Format.png,  # noqa: A002
-    range: Annotated[  # noqa: A002
-        Range, typer.Option(help="official: pixels as the original program saves them.")
-    ] = Range.fixed,
+    format: Annotated[
+        Literal["png", "jpg", "webp"], typer.Option(help="Of the output pictures.")
+    ] = "png",
+    range: Annotated[
+        Literal["fixed", "official"],
+        typer.Option(help="official: pixels as the original program saves them."),
+    ] = "fixed",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 …")] = "auto",
-    precision: Annotated[Precision, typer.Option(help="Of the network.")] = Precision.fp32,
+    precision: Annotated[
+        Literal["fp32", "bf16", "fp16"], typer.Option(help="Of the network.")
+    ] = "fp32",
     batch_size: Annotated[
         str, typer.Option(metavar="auto|N", help="Inputs in flight; changes no pixel.")
     ] = "auto",
@@ -116,8 +87,8 @@ def translate(
         int | None, typer.Option(metavar="N", help="Threads that decode, and as many that encode.")
     ] = None,
     on_error: Annotated[
-        OnError, typer.Option(help="What an input that fails does to the run.")
-    ] = OnError.skip,
+        Literal["skip", "stop"], typer.Option(help="What an input that fails does to the run.")
+    ] = "skip",
     shard: Annotated[
         str | None, typer.Option(metavar="i/n", help="Do the i-th of n parts; i counts from 0.")
     ] = None,
@@ -155,19 +126,19 @@ def translate(
         output=output,
         model=model,
         checkpoint=checkpoint,
-        direction=direction.value,
+        direction=direction,
         options=parse_assignments(option or []),
         style_sample=style_sample,
         style_from=style_from,
         styles=styles,
-        styles_per=styles_per.value,
+        styles_per=styles_per,
         seed=seed,
         fields=_parse_fields(field or []),
         size=size,
-        format=format.value,
-        range=range.value,
+        format=format,
+        range=range,
         device=device,
-        precision=precision.value,
+        precision=precision,
     )
     if plan:
         _show_preview(request, blocked_plugins(context), as_json=as_json)
@@ -175,7 +146,7 @@ def translate(
     execution = Execution(
         batch_size=_parse_batch_size(batch_size),
         workers=workers,
-        on_error=on_error.value,
+        on_error=on_error,
         shard=_parse_shard(shard),
         restart=restart,
         retry_failed=retry_failed,

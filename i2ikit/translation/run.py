@@ -151,8 +151,8 @@ def translate(
     seed: int = 0,
     fields: Mapping[str, str] | None = None,
     size: int | None = None,
-    format: ImageFormat = "png",  # noqa: A002 - the flag's name
-    range: Literal["fixed", "official"] = "fixed",  # noqa: A002 - the flag's name
+    format: ImageFormat = "png",
+    range: Literal["fixed", "official"] = "fixed",
     device: str = "auto",
     precision: Literal["fp32", "bf16", "fp16"] = "fp32",
     batch_size: int | None = None,
