@@ -11,11 +11,11 @@ from typing import Any, Literal
 import torch
 
 from i2ikit.data.images import ImageFormat
-from i2ikit.errors import UsageError
+from i2ikit.errors import RunError, UsageError
 from i2ikit.model import Direction
 from i2ikit.translation.job import Job
 from i2ikit.translation.network import arithmetic
-from i2ikit.translation.pipeline import run_shard, worker_pools
+from i2ikit.translation.pipeline import Pools, run_shard, worker_pools
 from i2ikit.translation.plan import Plan, Shard
 from i2ikit.translation.prepare import agree, prepare
 from i2ikit.translation.receipts import Receipt, forget_receipt, is_done, read_receipt
@@ -300,6 +300,16 @@ def _reaches(earlier: Receipt, room: int | None) -> bool:
     return room is not None and len(earlier.outcomes) >= room
 
 
+def _run_shard(job: Job, shard: Shard, pools: Pools, clock: Clock, room: int | None) -> Receipt:
+    try:
+        return run_shard(job, shard, pools, clock, room)
+    except OSError as error:  # a full disk, most likely
+        raise RunError(
+            f"{job.root} can't be written: {error.strerror}",
+            hint="the same command goes on where it stopped",
+        ) from None
+
+
 def _run_shards(job: Job, execution: Execution, counter: _Counter) -> RunSummary:
     """Run the shards that are not done, then merge what all starts have left."""
     start, clock, totals = time.perf_counter(), Clock(), Totals()
@@ -314,7 +324,7 @@ def _run_shards(job: Job, execution: Execution, counter: _Counter) -> RunSummary
                 counter.add(failed=len(earlier.failures), done=count, resumed=count)
                 totals.add(earlier)
             else:
-                totals.add(run_shard(job, shard, pools, clock, room))
+                totals.add(_run_shard(job, shard, pools, clock, room))
     complete = is_complete(job.root, job.plan)
     if complete or execution.shard is None:
         merge(job.root, job.plan, job.source)

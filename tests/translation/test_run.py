@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -343,6 +344,20 @@ def test_a_folder_with_something_else_in_it_is_refused(pictures: Path, tmp_path:
 
 def test_an_empty_folder_is_taken(pictures: Path, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
+    assert i2ikit.translate(pictures, tmp_path / "out", model="echo").is_complete
+
+
+@pytest.mark.parametrize("place", ["receipts.ReceiptWriter.note", "pipeline.FolderWriter.add"])
+def test_a_full_disk_is_said_and_the_run_goes_on_later(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    def fail(self: object, given: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"i2ikit.translation.{place}", fail)
+        with pytest.raises(RunError, match="can't be written: No space left on device"):
+            i2ikit.translate(pictures, tmp_path / "out", model="echo")
     assert i2ikit.translate(pictures, tmp_path / "out", model="echo").is_complete
 
 
