@@ -78,11 +78,10 @@ class Terminal:
     def run(self, command: str) -> str:
         """Return what a command prints; the program itself runs in this process."""
         command = command.replace("\\\n", " ").replace("$?", str(self.status))
-        program, _, filters = command.partition(" | ")
-        if not program.startswith("i2ikit "):
+        if not command.startswith("i2ikit "):
             return _shell(command)
-        self.status, printed = run_i2ikit(shlex.split(program)[1:])
-        return _shell(filters, printed) if filters else printed
+        self.status, printed = run_i2ikit(shlex.split(command)[1:])
+        return printed
 
     def show(self, block: str) -> str:
         """Return a console block with the outputs that its commands really have."""
@@ -92,10 +91,8 @@ class Terminal:
         return "\n".join(lines) + "\n"
 
 
-def _shell(command: str, given: str = "") -> str:
-    return subprocess.run(
-        command, shell=True, input=given, capture_output=True, text=True, check=True
-    ).stdout
+def _shell(command: str) -> str:
+    return subprocess.run(command, shell=True, capture_output=True, text=True, check=True).stdout
 
 
 def blocks(text: str, language: str) -> Iterator[str]:
