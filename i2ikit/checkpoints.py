@@ -13,6 +13,8 @@ from torch import Tensor, nn
 
 from i2ikit.errors import CheckpointError
 
+_EXPECTED = "expected a whole .pt, .pth or .safetensors"
+
 
 def read_tensors(path: Path) -> Any:
     """Return what a .safetensors, .pt or .pth file holds, tensors on the CPU.
@@ -35,20 +37,26 @@ def read_tensors(path: Path) -> Any:
         raise _refusal(path, error) from None
     except Exception as error:  # damaged files raise whatever their format's parser raises
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise CheckpointError(f"{path} can't be read as a checkpoint: {reason}") from None
+        raise CheckpointError(
+            f"{path} can't be read as a checkpoint: {reason[:120]}", hint=_EXPECTED
+        ) from None
+
+
+#: What torch says of a pickle that would call something; other complaints are of damage.
+_SIGNS_OF_CODE = ("GLOBAL", "Unsupported global", "Trying to call", "Can only")
 
 
 def _refusal(path: Path, error: pickle.UnpicklingError) -> CheckpointError:
     text = str(error)
     for line in text.splitlines():
-        if "GLOBAL" in line or "Unsupported" in line:
+        if any(sign in line for sign in _SIGNS_OF_CODE):
             return CheckpointError(
                 f"{path} was refused: it holds code, not only tensors: {line.strip()[:200]}",
                 hint="save the plain state dict, or convert it to .safetensors",
             )
     return CheckpointError(
         f"{path} can't be read as a checkpoint: it is no file of tensors",
-        hint="expected .pt, .pth or .safetensors",
+        hint=_EXPECTED,
     )
 
 

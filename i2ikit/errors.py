@@ -67,6 +67,11 @@ class SampleError(I2IError):
     """One input that can't be read or translated; the run records it."""
 
 
+def counted(number: int, noun: str) -> str:
+    """Return `1 input`, `2 inputs`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def did_you_mean(wrong: str, names: Iterable[str]) -> str:
     """Return a hint naming the closest of `names`, or all of them."""
     names = sorted(names)

@@ -120,7 +120,7 @@ def render(page: Path, folder: Path) -> str:
 
 
 def _timeless(text: str) -> str:
-    return re.sub(r"^\d+ inputs in .* a second; .*$", "(time)", text, flags=re.MULTILINE)
+    return re.sub(r"^\d+ inputs? in .* a second; .*$", "(time)", text, flags=re.MULTILINE)
 
 
 def _name(page: Path) -> str:

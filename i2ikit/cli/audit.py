@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from i2ikit.cli.shared import print_json
+from i2ikit.errors import counted
 
 #: Exit status of a run, or a folder, that is complete but for inputs that failed.
 WITH_FAILURES = 3
@@ -32,19 +33,20 @@ def audit(
         print_json({**asdict(found), "is_sound": found.is_sound})
     else:
         typer.echo(
-            f"{found.num_inputs} inputs × {found.num_styles} styles = {found.num_outputs} outputs"
-            f" + {found.num_failed} failed inputs × {found.num_styles}"
+            f"{counted(found.num_inputs, 'input')} × {counted(found.num_styles, 'style')}"
+            f" = {counted(found.num_outputs, 'output')}"
+            f" + {counted(found.num_failed, 'failed input')} × {found.num_styles}"
         )
         for what, names in (
             ("shards not done", found.pending),
             ("inputs without their outputs", found.miscounted),
-            ("files missing", found.missing),
-            ("files changed", found.changed),
+            ("missing files", found.missing),
+            ("changed files", found.changed),
             ("files that the run didn't write", found.strangers),
         ):
             if names:
                 more = ", …" if len(names) > _SHOWN else ""
-                typer.echo(f"{len(names)} {what}: {', '.join(names[:_SHOWN])}{more}")
+                typer.echo(f"{what}, {len(names)}: {', '.join(names[:_SHOWN])}{more}")
         typer.echo("sound" if found.is_sound else "not sound")
     if not found.is_sound:
         raise typer.Exit(1)

@@ -10,15 +10,21 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from i2ikit.cli.shared import blocked_plugins, format_bytes, print_json
-from i2ikit.errors import UsageError
+from i2ikit.errors import UsageError, counted
 
 if TYPE_CHECKING:
+    from i2ikit.translation.execution import Execution
     from i2ikit.translation.request import Request
     from i2ikit.translation.run import RunSummary
 
 #: Exit status of a run that finished with inputs that failed.
 WITH_FAILURES = 3
-_STAGES = {"read": "reading and decoding", "translate": "the network", "save": "encoding"}
+_STAGES = {
+    "read": "reading and decoding",
+    "translate": "the network",
+    "save": "encoding",
+    "write": "writing",
+}
 #: Exit status after Ctrl-C, as shells have it.
 INTERRUPTED = 130
 
@@ -118,8 +124,9 @@ def translate(
     Exit status: 0 all done, 1 failed, 2 wrong usage, 3 finished with inputs that failed.
     """
     from i2ikit.options import parse_assignments
+    from i2ikit.translation.execution import Execution
     from i2ikit.translation.request import Request
-    from i2ikit.translation.run import Execution, run
+    from i2ikit.translation.run import run
 
     request = Request(
         source=source,
@@ -137,12 +144,9 @@ def translate(
         size=size,
         format=format,
         range=range,
-        device=device,
+        device=_own_device(device),
         precision=precision,
     )
-    if plan:
-        _show_preview(request, blocked_plugins(context), as_json=as_json)
-        return
     execution = Execution(
         batch_size=_parse_batch_size(batch_size),
         workers=workers,
@@ -155,6 +159,9 @@ def translate(
         limit=limit,
         blocked=blocked_plugins(context),
     )
+    if plan:
+        _show_preview(request, execution, as_json=as_json)
+        return
     from i2ikit.cli.show import ProgressView, err
 
     try:
@@ -200,19 +207,29 @@ def _parse_shard(text: str | None) -> tuple[int, int] | None:
     return int(worker), int(workers)
 
 
-def _show_preview(request: Request, blocked: tuple[str, ...], *, as_json: bool) -> None:
+def _own_device(device: str) -> str:
+    """Return the GPU that torchrun means for this process, unless another device was asked for."""
+    import torch
+
+    if device == "auto" and "LOCAL_RANK" in os.environ and torch.cuda.is_available():
+        return f"cuda:{os.environ['LOCAL_RANK']}"
+    return device
+
+
+def _show_preview(request: Request, execution: Execution, *, as_json: bool) -> None:
     from i2ikit.translation.preview import preview
 
-    found = preview(request, blocked)
+    found = preview(request, execution)
     if as_json:
         print_json(asdict(found))
         return
-    count = "an unknown number of" if found.num_inputs is None else found.num_inputs
-    outputs = "?" if found.num_outputs is None else found.num_outputs
-    typer.echo(
-        f"{count} inputs × {found.num_styles} styles = {outputs} outputs"
-        f" in {found.num_shards} shards; {found.num_done} inputs are done"
-    )
+    if found.num_inputs is None or found.num_outputs is None:
+        work = f"tars of unknown length × {counted(found.num_styles, 'style')}"
+    else:
+        work = f"{counted(found.num_inputs, 'input')} × {counted(found.num_styles, 'style')}"
+        work += f" = {counted(found.num_outputs, 'output')}"
+    done = counted(found.num_done, "input")
+    typer.echo(f"{work} in {counted(found.num_shards, 'shard')}; done: {done}")
     if found.pixel_bytes is not None:
         sizes = ", ".join(f"{width}×{height}" for width, height in found.sizes[:5])
         more = ", …" if len(found.sizes) > 5 else ""
@@ -226,14 +243,16 @@ def _show_summary(summary: RunSummary, *, as_json: bool) -> None:
         print_json(asdict(summary))
         return
     fresh = summary.num_inputs - summary.num_resumed
-    typer.echo(f"{summary.num_outputs} outputs of {summary.num_inputs} inputs in {summary.output}")
+    outputs, inputs = counted(summary.num_outputs, "output"), counted(summary.num_inputs, "input")
+    typer.echo(f"{outputs} of {inputs} in {summary.output}")
     if summary.num_resumed:
-        typer.echo(f"{summary.num_resumed} inputs were done by earlier starts")
+        typer.echo(f"done by earlier starts: {counted(summary.num_resumed, 'input')}")
     if fresh and summary.seconds:
         bound = max(summary.stages, key=lambda stage: summary.stages[stage], default="read")
         share = summary.stages.get(bound, 0.0) / summary.seconds
         typer.echo(
-            f"{fresh} inputs in {summary.seconds:.1f} s, {fresh / summary.seconds:.2f} a second;"
+            f"{counted(fresh, 'input')} in {summary.seconds:.1f} s,"
+            f" {fresh / summary.seconds:.2f} a second;"
             f" {share:.0%} of the time went into waiting for {_STAGES[bound]}"
         )
     if not summary.is_complete:
@@ -242,7 +261,7 @@ def _show_summary(summary: RunSummary, *, as_json: bool) -> None:
             " --shard i/n, goes on"
         )
     if summary.num_failed:
-        typer.echo(f"{summary.num_failed} inputs failed:", err=True)
+        typer.echo(f"{counted(summary.num_failed, 'input')} failed:", err=True)
         for reason in summary.failures:
             typer.echo(f"  {reason}", err=True)
         typer.echo(

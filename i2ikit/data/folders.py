@@ -13,7 +13,16 @@ from typing import Any
 from i2ikit.data.keys import split_picture
 from i2ikit.data.manifests import read_rows
 from i2ikit.data.pictures import PictureIndex, scan, walk
-from i2ikit.data.samples import File, Part, Sample, is_seen, lost_sample, make_sample, travels_as
+from i2ikit.data.samples import (
+    REFERENCE,
+    File,
+    Part,
+    Sample,
+    is_seen,
+    lost_sample,
+    make_sample,
+    travels_as,
+)
 from i2ikit.errors import SourceError
 
 
@@ -149,8 +158,13 @@ def _no_match(name: str, index: PictureIndex, pictures: PictureIndex) -> SourceE
     return SourceError(
         f"no {name} in {_show(index)} fits an input: the inputs of {_show(pictures)} have keys "
         f"like '{mine}', it has '{theirs}'",
-        hint=f"keys must be equal; --field {name}=DIR:SUFFIX cuts a suffix off",
+        hint=f"keys must be equal; {_flag(name)}DIR:SUFFIX cuts a suffix off",
     )
+
+
+def _flag(name: str) -> str:
+    """Return how a field's folder is given."""
+    return "--style-from matched:" if name == f"{REFERENCE}image" else f"--field {name}="
 
 
 def open_folder(
@@ -184,7 +198,7 @@ def open_folder(
     others = {name: folder for name, folder in fields.items() if name != inputs[0]}
     _check_given(inputs, others, location)
     files = files if primary.path == root else walk(primary.path)
-    columns, table = _read_columns(primary.path, files)
+    columns, table = read_columns(primary.path, files)
     kept = _without_fields(primary, [path for path in files if path != table], others)
     pictures = PictureIndex(primary.path, kept, primary.suffix)
     if not pictures.keys:
@@ -274,7 +288,7 @@ def _no_pictures(folder: FieldFolder, files: Sequence[str]) -> SourceError:
     return SourceError(f"no pictures among {len(files)} files in {folder}; suffixes seen: {listed}")
 
 
-def _read_columns(root: Path, paths: Collection[str]) -> tuple[dict[str, str], str]:
+def read_columns(root: Path, paths: Collection[str]) -> tuple[dict[str, str], str]:
     """Return the columns of a Hugging Face `imagefolder` by relative path, and its table's name.
 
     `metadata.jsonl` must be such a table, as the outputs' own takes that name; a `metadata.csv` may

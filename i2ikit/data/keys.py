@@ -62,7 +62,7 @@ def lexical_path(path: str, folder: str | None = None) -> str:
     """Return an absolute POSIX path to make names from; a URL's protocol and query are left out."""
     if "://" in path:
         url = urlsplit(path)
-        path = f"/{url.netloc}{url.path}"
+        path = f"/{url.netloc}/{url.path.lstrip('/')}"
     return posixpath.normpath(posixpath.join(folder or Path.cwd().as_posix(), path))
 
 

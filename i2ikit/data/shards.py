@@ -9,6 +9,7 @@ as a link. `webdataset.WebDataset` reads the same samples.
 
 from __future__ import annotations
 
+import json
 import re
 import tarfile
 from collections import deque
@@ -58,6 +59,7 @@ class TarSource:
         *,
         inputs: Sequence[str],
         fields: Mapping[str, str],
+        columns: Mapping[str, str] | None = None,
         carried: Mapping[str, File] | None = None,
     ) -> None:
         """Index the tars.
@@ -67,6 +69,7 @@ class TarSource:
             tars: what there is to read.
             inputs: what the model takes.
             fields: the tar's name for an input or another field ("inst.png"), by its name here.
+            columns: metadata by the first input's TAR/MEMBER, as JSON text.
             carried: files of the whole data set.
 
         Raises:
@@ -74,6 +77,7 @@ class TarSource:
         """
         self.location = location
         self.carried = carried or {}
+        self._columns = columns or {}
         self._inputs = inputs
         self._mapped = {name: text.lstrip(".").lower() for name, text in fields.items()}
         self._tars = {tar.name: tar for tar in tars}
@@ -125,11 +129,13 @@ class TarSource:
         problem = problem or self._problem(key, [name for name, _, _ in contents], chosen)
         if problem:
             return Sample(key, {}, problem=problem)
+        primary = next(path for name, path, _ in contents if name == chosen[self._inputs[0]])
         return make_sample(
             key,
             {name: files[member] for name, member in chosen.items()},
             self._inputs,
             sidecars={f".{n}": file for n, file in files.items() if n not in chosen.values()},
+            columns=json.loads(self._columns.get(f"{tar.name}/{primary}", "{}")),
         )
 
     def _problem(self, key: str, members: Sequence[str], chosen: Mapping[str, str]) -> str:

@@ -15,6 +15,7 @@ from i2ikit.data.folders import (
     open_folder,
     open_picture,
     parse_field,
+    read_columns,
 )
 from i2ikit.data.keys import key_problem, lexical_path, names_below, split_picture
 from i2ikit.data.manifests import MANIFEST_SUFFIXES, ManifestSource
@@ -80,12 +81,14 @@ def _open_folder(location: str, inputs: Sequence[str], fields: Mapping[str, str]
             f"{location} holds both tars and pictures, like {tars[0]} and {pictures[0]}",
             hint="translate them one after the other",
         )
+    columns, table = read_columns(root, files)
     return TarSource(
         location,
         [Tar(path, str(root / path)) for path in tars],
         inputs=inputs,
         fields=fields,
-        carried=list_files(root, [path for path in files if not _is_tar(path)]),
+        columns=columns,
+        carried=list_files(root, [path for path in files if not _is_tar(path) and path != table]),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from pathlib import Path
 from i2ikit.errors import RunError
 from i2ikit.translation.plan import Plan, Shard, load_plan
 from i2ikit.translation.receipts import Receipt, is_done, read_receipts
-from i2ikit.translation.records import METADATA, hash_file, read_carried
+from i2ikit.translation.records import METADATA, hash_file, read_carried, to_line
 
 
 @dataclass
@@ -59,14 +60,19 @@ def audit(output: str | Path) -> Audit:
         raise RunError(f"{root} holds no run of i2ikit", hint="name the OUT of a translation")
     found = Audit(num_inputs=plan.num_inputs or 0, num_styles=plan.num_styles)
     expected = read_carried(root / ".i2ikit")
+    metadata = hashlib.sha256()
     for shard, receipt in read_receipts(root / ".i2ikit" / "receipts", plan):
         if not is_done(root / ".i2ikit" / "receipts", shard):
             found.pending.append(shard.name)
         if receipt:
             _count(found, plan, shard, receipt)
             expected |= receipt.files
+            for outcome in receipt.outcomes:
+                metadata.update("".join(map(to_line, outcome.metadata)).encode())
+    if found.num_outputs:
+        expected[METADATA] = metadata.hexdigest()
     _check_files(found, root, expected)
-    found.strangers = sorted(set(_walk(root)) - set(expected) - {METADATA})
+    found.strangers = sorted(set(_walk(root)) - set(expected))
     return found
 
 
@@ -90,8 +96,6 @@ def _check_files(found: Audit, root: Path, expected: dict[str, str]) -> None:
             found.missing.append(name)
         elif hash_file(path) != digest:
             found.changed.append(name)
-    if found.num_outputs and not (root / METADATA).is_file():
-        found.missing.append(METADATA)
 
 
 def _walk(root: Path) -> Iterator[str]:

@@ -172,7 +172,9 @@ def _read_shard(index: int, line: str) -> Shard:
 
 
 def differences(old: Settings, new: Settings) -> list[str]:
-    """Return what differs between two runs' settings, a phrase each."""
+    """Return what differs between two runs' settings, a phrase each; of another model only that."""
+    if old.model != new.model:
+        return [f"model is {old.model} there and {new.model} here"]
     found = []
     for field in dataclasses.fields(Settings):
         before, after = getattr(old, field.name), getattr(new, field.name)
@@ -181,16 +183,22 @@ def differences(old: Settings, new: Settings) -> list[str]:
         if isinstance(before, dict):
             found += _dict_differences(field.name, before, after)
         else:
-            found.append(f"{field.name} is {before} there and {after} here")
+            found.append(f"{field.name} is {_show(before)} there and {_show(after)} here")
     return found
 
 
 def _dict_differences(name: str, old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     return [
-        f"{name}.{key} is {old.get(key, 'unset')} there and {new.get(key, 'unset')} here"
+        f"{name}.{key} is {_show(old.get(key))} there and {_show(new.get(key))} here"
         for key in sorted({*old, *new})
         if old.get(key) != new.get(key)
     ]
+
+
+def _show(value: Any) -> str:
+    """Return a value for a message; hashes by their first digits."""
+    is_hash = isinstance(value, str) and len(value) == hashlib.sha256().digest_size * 2
+    return f"{value[:12]}…" if is_hash else "unset" if value in (None, "") else str(value)
 
 
 def new_inputs(plan: Plan, source: Source) -> list[Part]:

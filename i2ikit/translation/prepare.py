@@ -13,8 +13,9 @@ import torch
 from i2ikit.data.keys import check_output_names, member_key
 from i2ikit.data.samples import Source
 from i2ikit.data.sources import open_source
-from i2ikit.errors import RunError, SourceError
+from i2ikit.errors import RunError, SourceError, counted
 from i2ikit.loading import Loaded, load
+from i2ikit.translation.execution import Execution
 from i2ikit.translation.plan import (
     Plan,
     Settings,
@@ -27,7 +28,7 @@ from i2ikit.translation.plan import (
     new_inputs,
     save_plan,
 )
-from i2ikit.translation.records import METADATA, finish_removal, remove_run
+from i2ikit.translation.records import METADATA, REMOVED, finish_removal, remove_run
 from i2ikit.translation.request import (
     Request,
     check_request,
@@ -77,13 +78,7 @@ def prepare(request: Request, blocked: Iterable[str] = ()) -> Prepared:
     return Prepared(request, loaded, source, styles, device, plan)
 
 
-def agree(
-    prepared: Prepared,
-    *,
-    restart: bool,
-    extending: bool,
-    allow_version_change: bool,
-) -> Prepared:
+def agree(prepared: Prepared, execution: Execution) -> Prepared:
     """Return the run with the plan that OUT holds: the one there, or the one made now.
 
     Raises:
@@ -91,30 +86,43 @@ def agree(
     """
     root = prepared.request.root
     home = root / ".i2ikit"
-    if root.exists() and not root.is_dir():
-        raise RunError(f"OUT {root} is a file", hint="name a folder")
+    plan = settle(prepared, execution)
     finish_removal(root)
-    there = load_plan(home)
-    if there and restart:
+    if execution.restart and load_plan(home):
         remove_run(root)
-        there = None
+    there = load_plan(home)
     if there is None:
-        if not restart:
-            _refuse_strangers(root)
-        save_plan(prepared.plan, home)
-        there = load_plan(home) or prepared.plan
-    compare(there.settings, prepared.plan.settings, root, allow_version_change=allow_version_change)
-    plan = _with_new_inputs(there, prepared.source, root, extending=extending)
-    if plan is not there:
+        save_plan(plan, home)
+        plan = settle(prepared, dataclasses.replace(execution, restart=False))
+    elif there != plan:
         save_plan(plan, home, replace=True)
     return dataclasses.replace(prepared, plan=plan)
+
+
+def settle(prepared: Prepared, execution: Execution) -> Plan:
+    """Return the plan to run: a new one, or that in OUT, extended if asked; writes nothing.
+
+    Raises:
+        RunError: OUT holds another run, other inputs, or something else.
+    """
+    root = prepared.request.root
+    if root.exists() and not root.is_dir():
+        raise RunError(f"OUT {root} is a file", hint="name a folder")
+    there = load_plan(root / ".i2ikit")
+    if there is None:
+        _refuse_strangers(root)
+        return prepared.plan
+    if execution.restart:
+        return prepared.plan
+    _compare(there.settings, prepared.plan.settings, root, execution)
+    return _with_new_inputs(there, prepared.source, root, extending=execution.extend)
 
 
 def _refuse_strangers(root: Path) -> None:
     """Refuse to write into a folder that holds something else than a run."""
     names = sorted(path.name for path in root.iterdir()) if root.exists() else []
     others = [name for name in names if name != ".i2ikit"]
-    if others:
+    if others and REMOVED not in others:  # else a run was there, and its removal was cut short
         raise RunError(
             f"OUT {root} is not empty and holds no run of i2ikit: it has '{others[0]}'",
             hint="choose a new folder",
@@ -134,14 +142,8 @@ def _check_names(plan: Plan, source: Source) -> None:
         raise SourceError(f"two inputs would be written to {twice[0]}", hint="rename one of them")
 
 
-def compare(
-    there: Settings, here: Settings, root: Path, *, allow_version_change: bool = False
-) -> None:
-    """Refuse to go on with another run than the one that OUT holds.
-
-    Raises:
-        RunError: naming what differs.
-    """
+def _compare(there: Settings, here: Settings, root: Path, execution: Execution) -> None:
+    """Refuse to go on with another run than the one that OUT holds."""
     found = differences(there, here)
     versions = [phrase for phrase in found if phrase.startswith("versions.")]
     others = [phrase for phrase in found if phrase not in versions]
@@ -150,7 +152,7 @@ def compare(
             f"{root} holds a different run: {'; '.join(others)}",
             hint="--restart starts over, or choose another OUT",
         )
-    if versions and not allow_version_change:
+    if versions and not execution.allow_version_change:
         raise RunError(
             f"{root} was begun with other versions: {'; '.join(versions)}",
             hint="--allow-version-change goes on all the same, --restart starts over",
@@ -170,14 +172,14 @@ def _with_new_inputs(plan: Plan, source: Source, root: Path, *, extending: bool)
         )
     if lost:
         raise RunError(
-            f"{root} was begun with {len(lost)} inputs that are gone, '{lost[0]}' first",
+            f"{root} was begun with {counted(len(lost), 'input')} now gone, '{lost[0]}' first",
             hint="bring them back, or --restart starts over",
         )
     if fresh and not extending:
         count = sum(len(part.keys or (part.name,)) for part in fresh)
         first = (fresh[0].keys or (fresh[0].name,))[0]
         raise RunError(
-            f"{count} inputs came since {root} was begun, '{first}' first",
+            f"{counted(count, 'input')} came since {root} was begun, '{first}' first",
             hint="--extend adds them, --restart starts over",
         )
     return extend(plan, fresh) if fresh else plan

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from i2ikit.translation.execution import Execution
 from i2ikit.translation.look import Size, look_at_sizes
-from i2ikit.translation.plan import load_plan
-from i2ikit.translation.prepare import Prepared, compare, prepare
+from i2ikit.translation.plan import Plan
+from i2ikit.translation.prepare import prepare, settle
 from i2ikit.translation.receipts import is_done
 from i2ikit.translation.request import Request
 
@@ -38,14 +38,15 @@ class Preview:
     pixel_bytes: int | None
 
 
-def preview(request: Request, blocked: Iterable[str] = ()) -> Preview:
-    """Return what `translate` would do with the same request.
+def preview(request: Request, execution: Execution) -> Preview:
+    """Return what `run` would do with the same arguments.
 
     Raises:
-        I2IError: what `translate` would raise before its first image.
+        I2IError: what `run` would raise before its first image.
     """
-    prepared = prepare(request, blocked)
-    plan = prepared.plan
+    execution.check()
+    prepared = prepare(request, execution.blocked)
+    plan = settle(prepared, execution)
     looked_at = look_at_sizes(prepared.source, next(iter(prepared.loaded.model.inputs)))
     sizes = [_resized(size, request.size) for size in looked_at]
     count = plan.num_inputs
@@ -57,20 +58,15 @@ def preview(request: Request, blocked: Iterable[str] = ()) -> Preview:
         num_styles=plan.num_styles,
         num_outputs=outputs,
         num_shards=len(plan.shards),
-        num_done=_count_done(prepared),
+        num_done=0 if execution.restart else _count_done(request, plan),
         sizes=tuple(sorted(set(sizes))),
         pixel_bytes=None if outputs is None or mean is None else round(3 * mean * outputs),
     )
 
 
-def _count_done(prepared: Prepared) -> int:
-    home = prepared.request.root / ".i2ikit"
-    there = load_plan(home)
-    if there is None:
-        return 0
-    compare(there.settings, prepared.plan.settings, prepared.request.root)
-    done = (shard for shard in there.shards if is_done(home / "receipts", shard))
-    return sum(len(shard.keys or ()) for shard in done)
+def _count_done(request: Request, plan: Plan) -> int:
+    receipts = request.root / ".i2ikit" / "receipts"
+    return sum(len(shard.keys or ()) for shard in plan.shards if is_done(receipts, shard))
 
 
 def _resized(size: Size, shorter: int | None) -> Size:

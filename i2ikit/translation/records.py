@@ -26,7 +26,7 @@ from i2ikit.translation.receipts import (
 METADATA = "metadata.jsonl"
 CARRIED = "carried.jsonl"
 _SHOWN_FAILURES = 5
-_REMOVED = ".i2ikit-removed"
+REMOVED = ".i2ikit-removed"
 
 
 @dataclass
@@ -67,10 +67,10 @@ def merge(root: Path, plan: Plan, source: Source) -> None:
         ):
             for _, receipt in read_receipts(home / "receipts", plan):
                 for outcome in receipt.outcomes if receipt else ():
-                    metadata.writelines(map(_line, outcome.metadata))
-                    styles.writelines(map(_line, outcome.styles))
+                    metadata.writelines(map(to_line, outcome.metadata))
+                    styles.writelines(map(to_line, outcome.styles))
                     if outcome.failure:
-                        errors.write(_line({"key": outcome.key, "reason": outcome.failure}))
+                        errors.write(to_line({"key": outcome.key, "reason": outcome.failure}))
     except OSError as error:
         raise RunError(f"{root} can't be written: {error.strerror}") from None
     _carry(root, source)
@@ -85,7 +85,7 @@ def _carry(root: Path, source: Source) -> None:
         for name, file in source.carried.items():
             data = file.read()
             writer.add({name: data})
-            notes.write(_line({"file_name": name, "sha256": hashlib.sha256(data).hexdigest()}))
+            notes.write(to_line({"file_name": name, "sha256": hashlib.sha256(data).hexdigest()}))
 
 
 def read_carried(home: Path) -> dict[str, str]:
@@ -102,7 +102,8 @@ def hash_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _line(row: Mapping[str, Any]) -> str:
+def to_line(row: Mapping[str, Any]) -> str:
+    """Return a row as a line of JSON."""
     return json.dumps(row, ensure_ascii=False) + "\n"
 
 
@@ -143,13 +144,13 @@ def remove_run(root: Path) -> None:
     Its records are set aside first: after a kill, half an output can't pass for a finished one,
     and the next start ends the removal.
     """
-    (root / ".i2ikit").rename(root / _REMOVED)
+    (root / ".i2ikit").rename(root / REMOVED)
     finish_removal(root)
 
 
 def finish_removal(root: Path) -> None:
     """Delete what a run wrote whose records are set aside, if there is one."""
-    aside = root / _REMOVED
+    aside = root / REMOVED
     if not aside.exists():
         return
     plan = load_plan(aside)

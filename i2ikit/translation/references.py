@@ -10,11 +10,13 @@ import torch
 from i2ikit.data.images import decode_image
 from i2ikit.data.samples import REFERENCE, Sample
 from i2ikit.data.sources import open_source
-from i2ikit.errors import SampleError, UsageError
+from i2ikit.errors import SampleError, SourceError, UsageError
 from i2ikit.model import Model, SizeRule, Style
 from i2ikit.translation.load import fit_reference
 from i2ikit.translation.network import reference_tensors
 from i2ikit.translation.styles import ReferenceStyles
+
+_OTHER_INPUTS = "--field reference.NAME=DIR[:SUFFIX] says where its other inputs are"
 
 
 def read_references(
@@ -34,7 +36,11 @@ def read_references(
         for name, where in fields.items()
         if name.startswith(REFERENCE)
     }
-    source = open_source(location, inputs=tuple(kinds), fields=own)
+    try:
+        source = open_source(location, inputs=tuple(kinds), fields=own)
+    except SourceError as error:
+        hint = error.hint if len(kinds) == 1 else _OTHER_INPUTS
+        raise UsageError(f"--style-from: {error.message}", hint=hint) from None
     samples = [sample for part in source.parts for sample in source.read(part.name, None)]
     hashes = hashlib.sha256()
     styles = []
@@ -50,9 +56,7 @@ def _style(model: Model, sample: Sample, device: torch.device) -> Style:
     rule: SizeRule = model.reference_size or model.size
     try:
         if sample.problem:
-            raise SampleError(
-                sample.problem, hint="--field reference.NAME=DIR says where its other inputs are"
-            )
+            raise SampleError(sample.problem, hint=_OTHER_INPUTS)
         arrays = {}
         for name, kind in kinds.items():
             file = sample.fields[name]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -11,8 +11,9 @@ from typing import Any, Literal
 import torch
 
 from i2ikit.data.images import ImageFormat
-from i2ikit.errors import RunError, UsageError
+from i2ikit.errors import RunError
 from i2ikit.model import Direction
+from i2ikit.translation.execution import Execution
 from i2ikit.translation.job import Job
 from i2ikit.translation.network import arithmetic
 from i2ikit.translation.pipeline import Pools, run_shard, worker_pools
@@ -57,7 +58,7 @@ class RunSummary:
         failures: why, for the first few.
         num_resumed: inputs that earlier starts had done.
         seconds: that this start took after loading.
-        stages: of these, seconds spent waiting for reading, the network, encoding, writing.
+        stages: of these, seconds spent waiting: "read", "translate", "save" (encoding), "write".
         is_complete: whether every input of the plan has an outcome.
     """
 
@@ -88,52 +89,6 @@ class _Counter:
         self.resumed += resumed
         if self.watcher:
             self.watcher(Progress(self.done, self.total, self.failed, self.resumed))
-
-
-@dataclass(frozen=True)
-class Execution:
-    """How a run is carried out; nothing here changes a pixel. `i2ikit.translate` documents it."""
-
-    batch_size: int | None = None
-    workers: int | None = None
-    on_error: Literal["skip", "stop"] = "skip"
-    shard: tuple[int, int] | None = None
-    restart: bool = False
-    retry_failed: bool = False
-    extend: bool = False
-    allow_version_change: bool = False
-    limit: int | None = None
-    blocked: Iterable[str] = ()
-
-    def check(self) -> None:
-        """Refuse values out of bounds.
-
-        Raises:
-            UsageError: naming the flag.
-        """
-        for flag, value, least in (
-            ("--batch-size", self.batch_size, 1),
-            ("--workers", self.workers, 0),
-            ("--limit", self.limit, 1),
-        ):
-            if value is not None and value < least:
-                raise UsageError(f"{flag} {value} is less than {least}")
-        if self.shard and self.restart:
-            raise UsageError(
-                "--restart and --shard exclude each other: each part would remove the others'",
-                hint="start over with --restart --limit 1, then start the parts",
-            )
-        if self.shard and not 0 <= self.shard[0] < self.shard[1]:
-            worker, workers = self.shard
-            raise UsageError(
-                f"--shard {worker}/{workers}: there is no part {worker} of {workers}",
-                hint="parts count from 0",
-            )
-
-    def own(self, shards: Iterable[Shard]) -> Iterator[Shard]:
-        """Yield the shards that are this worker's."""
-        worker, workers = self.shard or (0, 1)
-        return (shard for shard in shards if shard.index % workers == worker)
 
 
 def translate(
@@ -245,12 +200,7 @@ def run(
 ) -> RunSummary:
     """Do what `translate` does, its arguments sorted into what is wanted and how it is done."""
     execution.check()
-    prepared = agree(
-        prepare(request, execution.blocked),
-        restart=execution.restart,
-        extending=execution.extend,
-        allow_version_change=execution.allow_version_change,
-    )
+    prepared = agree(prepare(request, execution.blocked), execution)
     if execution.retry_failed:
         _forget_failures(request.root / ".i2ikit" / "receipts", execution.own(prepared.plan.shards))
     counter = _Counter(_count(prepared.plan, execution), on_progress)
@@ -328,6 +278,8 @@ def _run_shards(job: Job, execution: Execution, counter: _Counter) -> RunSummary
     complete = is_complete(job.root, job.plan)
     if complete or execution.shard is None:
         merge(job.root, job.plan, job.source)
+    seconds = time.perf_counter() - start
+    stages = clock.shares()
     return RunSummary(
         output=job.root,
         num_inputs=totals.num_inputs,
@@ -335,7 +287,7 @@ def _run_shards(job: Job, execution: Execution, counter: _Counter) -> RunSummary
         num_failed=totals.num_failed,
         failures=tuple(totals.failures),
         num_resumed=counter.resumed,
-        seconds=time.perf_counter() - start,
-        stages=clock.shares(),
+        seconds=seconds,
+        stages={**stages, "write": seconds - sum(stages.values())},
         is_complete=complete,
     )

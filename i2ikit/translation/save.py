@@ -33,12 +33,19 @@ def _save(job: Job, tar: str, item: Translated) -> Saved:
         key = member_key(loaded.sample.key) if tar else loaded.sample.key
         stem = output_stem(key, index, job.styles.num_styles)
         name = f"{stem}.{settings.format}"
-        files[name] = encode_image(pixels, settings.format)
-        files |= {stem + suffix: data for suffix, data in loaded.sidecars.items()}
+        _add(files, {name: encode_image(pixels, settings.format)})
+        _add(files, {stem + suffix: data for suffix, data in loaded.sidecars.items()})
         metadata.append(_describe(job, item, index, f"{tar}/{name}" if tar else name))
     hashes = {} if tar else {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
     outcome = Outcome(loaded.index, loaded.sample.key, metadata, list(item.style_rows), hashes)
     return Saved(outcome, files)
+
+
+def _add(files: dict[str, bytes], more: dict[str, bytes]) -> None:
+    """Add files; only reading can tell that a sample of a remote tar has two for one name."""
+    for name in more.keys() & files.keys():
+        raise SampleError(f"two files of the sample would both be written to '{name}'")
+    files.update(more)
 
 
 def output_tar(settings: Settings, shard: Shard) -> str:

@@ -54,7 +54,7 @@ def test_failed_inputs_are_counted_shown_and_in_the_exit_status(
     code, out, err = cli("translate", "--model", "echo", pictures, tmp_path / "o")
     assert code == 3
     assert "4 outputs of 5 inputs" in out
-    assert "1 inputs failed:" in err
+    assert "1 input failed:" in err
     assert "0.png is empty" in err
     assert "errors.jsonl" in err
 
@@ -71,7 +71,7 @@ def test_stop_exits_with_one(cli: Cli, pictures: Path, tmp_path: Path) -> None:
 def test_plan_writes_nothing(cli: Cli, pictures: Path, tmp_path: Path) -> None:
     code, out, _ = cli("translate", "--plan", "--model", "echo", pictures, tmp_path / "o")
     assert code == 0
-    assert "5 inputs × 1 styles = 5 outputs" in out
+    assert "5 inputs × 1 style = 5 outputs" in out
     assert not (tmp_path / "o").exists()
 
 
@@ -207,12 +207,12 @@ def test_audit_tells_sound_from_not(cli: Cli, pictures: Path, tmp_path: Path) ->
     cli("translate", "--model", "echo", pictures, tmp_path / "o")
     assert cli("audit", tmp_path / "o")[:2] == (
         0,
-        "5 inputs × 1 styles = 5 outputs + 0 failed inputs × 1\nsound\n",
+        "5 inputs × 1 style = 5 outputs + 0 failed inputs × 1\nsound\n",
     )
     (tmp_path / "o" / "a" / "0.png").unlink()
     code, out, _ = cli("audit", tmp_path / "o")
     assert code == 1
-    assert "1 files missing: a/0.png" in out
+    assert "missing files, 1: a/0.png" in out
     assert json.loads(cli("audit", "--json", tmp_path / "o")[1])["missing"] == ["a/0.png"]
 
 

@@ -36,7 +36,7 @@ def test_a_missing_file_is_named(out: Path, name: str) -> None:
     assert not audit(out).is_sound
 
 
-@pytest.mark.parametrize("name", ["b/3_s01.png", "a/0_s00.txt", "classes.txt"])
+@pytest.mark.parametrize("name", ["b/3_s01.png", "a/0_s00.txt", "classes.txt", "metadata.jsonl"])
 def test_a_changed_file_is_named(out: Path, name: str) -> None:
     (out / name).write_bytes(b"other")
     assert audit(out).changed == [name]

@@ -127,7 +127,7 @@ def test_a_second_start_does_nothing_again(pictures: Path, tmp_path: Path) -> No
         ({"options": {"strength": 0.25}}, "options.strength is 0.5 there and 0.25 here"),
         ({"format": "jpg"}, "format is png there and jpg here"),
         ({"model": "echo"}, "model is tint there and echo here"),
-        ({"size": 4}, "size is None there and 4 here"),
+        ({"size": 4}, "size is unset there and 4 here"),
     ],
 )
 def test_another_run_in_the_same_place_is_refused(
@@ -155,7 +155,7 @@ def test_new_inputs_need_extend(pictures: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     i2ikit.translate(pictures, out, model="echo")
     picture(seed=9).save(pictures / "a" / "new.png")
-    with pytest.raises(RunError, match=r"1 inputs came since .*'a/new' first.*--extend"):
+    with pytest.raises(RunError, match=r"1 input came since .*'a/new' first.*--extend"):
         i2ikit.translate(pictures, out, model="echo")
     summary = i2ikit.translate(pictures, out, model="echo", extend=True)
     assert (summary.num_inputs, summary.num_resumed) == (6, 5)
@@ -165,7 +165,7 @@ def test_new_inputs_need_extend(pictures: Path, tmp_path: Path) -> None:
 def test_inputs_that_are_gone_are_named(pictures: Path, tmp_path: Path) -> None:
     i2ikit.translate(pictures, tmp_path / "out", model="echo")
     (pictures / "b" / "3.png").unlink()
-    with pytest.raises(RunError, match=r"1 inputs that are gone, 'b/3' first"):
+    with pytest.raises(RunError, match=r"1 input now gone, 'b/3' first"):
         i2ikit.translate(pictures, tmp_path / "out", model="echo")
 
 
@@ -340,6 +340,22 @@ def test_a_folder_with_something_else_in_it_is_refused(pictures: Path, tmp_path:
     (tmp_path / "out" / "thesis.txt").write_text("")
     with pytest.raises(RunError, match=r"is not empty .*'thesis\.txt'"):
         i2ikit.translate(pictures, tmp_path / "out", model="echo")
+
+
+def test_restart_is_no_leave_to_write_beside_something_else(pictures: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.txt").write_text("")
+    with pytest.raises(RunError, match="is not empty"):
+        i2ikit.translate(pictures, tmp_path / "out", model="echo", restart=True)
+
+
+def test_a_removal_that_was_cut_short_is_ended(pictures: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    i2ikit.translate(pictures, out, model="tint", style_sample=2)
+    (out / ".i2ikit").rename(out / ".i2ikit-removed")
+    i2ikit.translate(pictures, out, model="echo")
+    assert sorted(path.name for path in out.iterdir()) == [".i2ikit", "a", "b", "metadata.jsonl"]
+    assert len(tree(out)) == 6
 
 
 def test_an_empty_folder_is_taken(pictures: Path, tmp_path: Path) -> None:

@@ -174,6 +174,22 @@ def test_an_audit_counts_remote_tars(remote: str, tmp_path: Path) -> None:
     assert (found.num_inputs, found.num_outputs) == (4, 4)
 
 
+def test_two_files_for_one_name_in_a_remote_tar_fail_their_sample(tmp_path: Path) -> None:
+    path = write_tar(tmp_path / "t.tar", {"x.jpg": png(), "x.png": png(1), "y.png": png()})
+    fsspec.filesystem("memory").pipe(f"/{tmp_path.name}/t.tar", path.read_bytes())
+    summary = i2ikit.translate(f"memory://{tmp_path.name}/t.tar", tmp_path / "out", model="echo")
+    assert (summary.num_outputs, summary.num_failed) == (1, 1)
+    assert "would both be written to 'x.png'" in summary.failures[0]
+
+
+def test_metadata_beside_tars_joins_that_of_the_outputs(tars: str, tmp_path: Path) -> None:
+    i2ikit.translate(tars, f"wds:{tmp_path / 'one'}", model="tint", seed=1)
+    i2ikit.translate(tmp_path / "one", tmp_path / "two", model="tint", seed=2)
+    made = metadata(tmp_path / "two")
+    assert [line["seed"] for line in made] == [2, 2, 2, 2]
+    assert [line["source_seed"] for line in made] == [1, 1, 1, 1]
+
+
 def test_metadata_of_the_data_set_joins_that_of_the_outputs(pictures: Path, tmp_path: Path) -> None:
     line = {"file_name": "a/0.png", "text": "a cat", "seed": 5}
     (pictures / "metadata.jsonl").write_text(json.dumps(line))
