@@ -8,9 +8,8 @@ import torch
 from pydantic.fields import FieldInfo
 
 from i2ikit.hookspecs import ModelEntry
+from i2ikit.loading import resolve_model
 from i2ikit.model import Grey, InputKind, InstanceMap, LabelMap, Model, SizeRule
-from i2ikit.options import Options
-from i2ikit.plugins import resolve
 
 _NAMES = {Grey: "grey picture", InstanceMap: "instance map"}
 
@@ -23,13 +22,12 @@ def describe_model(entry: ModelEntry) -> dict[str, Any]:
     Raises:
         PluginError: the plugin's modules can't be imported.
     """
-    options: type[Options] = resolve(entry.options)
-    model = _example(resolve(entry.model))
+    model = _example(resolve_model(entry))
     return {
         "name": entry.name,
         "summary": entry.summary,
         "paper": entry.paper,
-        "options": [_describe_option(name, f) for name, f in options.model_fields.items()],
+        "options": [_describe_option(name, f) for name, f in model.Options.model_fields.items()],
         "facts": _facts(model),
     }
 
@@ -39,8 +37,11 @@ def _example(model_class: type[Model]) -> Model | type[Model]:
     fields = model_class.Options.model_fields.values()
     if any(field.is_required() for field in fields):
         return model_class
-    with torch.device("meta"):
-        return model_class(model_class.Options())
+    try:
+        with torch.device("meta"):
+            return model_class(model_class.Options())
+    except Exception:  # a model that fails without weights has its class's facts all the same
+        return model_class
 
 
 def _facts(model: Model | type[Model]) -> dict[str, str]:
@@ -95,7 +96,7 @@ def _describe_option(name: str, field: FieldInfo) -> dict[str, Any]:
         "name": name,
         "type": name_of_type,
         "is_required": field.is_required(),
-        "default": None if field.is_required() else field.default,
+        "default": None if field.is_required() else field.get_default(call_default_factory=True),
         "bounds": ", ".join(_bounds(field)),
         "help": field.description or "",
     }

@@ -18,13 +18,13 @@ hookimpl = pluggy.HookimplMarker("i2ikit")
 class ModelEntry:
     """One model a plugin offers.
 
-    `model` and `options` name heavy code as `"module:Name"`; it is imported only when the model is
-    used (`i2ikit.Model`) or its options are shown (`i2ikit.Options`).
+    `model` and `options` name heavy code as `"module:Name"`, imported only when it is needed: an
+    `i2ikit.Model`, and its `Options` where that lies in a module of its own.
     """
 
     name: str
     model: str
-    options: str = "i2ikit.options:NoOptions"
+    options: str = ""
     summary: str = ""
     paper: str = ""
     api: int = API_VERSION

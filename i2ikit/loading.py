@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ from typing import Any
 import torch
 
 from i2ikit.checkpoints import digest, load_strictly
-from i2ikit.errors import CheckpointError, PluginError, UsageError
+from i2ikit.errors import CheckpointError, I2IError, ModelError, PluginError, UsageError
+from i2ikit.hookspecs import ModelEntry
 from i2ikit.model import Direction, Model
 from i2ikit.nn import fold
 from i2ikit.options import make_options
@@ -19,18 +21,14 @@ from i2ikit.plugins import discover, resolve
 
 @dataclass(frozen=True)
 class Loaded:
-    """A model and where it came from.
+    """A model, and what a run records of its checkpoint.
 
     Attributes:
         model: in eval mode, on the CPU, weights folded.
-        name: the model's name in the catalogue.
-        checkpoint: what was given as checkpoint.
-        digest: SHA-256 over the files read.
+        digest: SHA-256 over the files of the checkpoint; "" for a model without weights.
     """
 
     model: Model
-    name: str
-    checkpoint: str
     digest: str
 
 
@@ -72,10 +70,7 @@ def load(
     blocked: Iterable[str] = (),
 ) -> Loaded:
     """Do what `load_model` does, on the CPU, and keep what a run records of the checkpoint."""
-    entry = discover(blocked).model(name)
-    model_class = resolve(entry.model)
-    if not (isinstance(model_class, type) and issubclass(model_class, Model)):
-        raise PluginError(f"model '{name}': {entry.model} is no i2ikit.Model")
+    model_class = resolve_model(discover(blocked).model(name))
     if direction not in model_class.directions:
         raise UsageError(
             f"model '{name}' can't translate {direction}",
@@ -83,17 +78,43 @@ def load(
         )
     given = options or {}
     if checkpoint is None:
-        return Loaded(_weightless(name, model_class, given), name, "", "")
+        return Loaded(_weightless(name, model_class, given), "")
     path = Path(checkpoint)
     if not path.exists():
         raise CheckpointError(f"checkpoint {path} does not exist")
-    read = model_class.read_checkpoint(path, direction)
-    chosen = make_options(
-        model_class.Options, given, certain=read.options, hints=read.hints, where=str(path)
-    )
-    model = model_class(chosen)
+    with _blaming(name):
+        read = model_class.read_checkpoint(path, direction)
+        chosen = make_options(
+            model_class.Options, given, certain=read.options, hints=read.hints, where=str(path)
+        )
+        model = model_class(chosen)
     load_strictly(model, read.weights, str(path))
-    return Loaded(_ready(model), name, str(path), digest(read.files))
+    return Loaded(_ready(model), digest(read.files))
+
+
+def resolve_model(entry: ModelEntry) -> type[Model]:
+    """Import the model that a plugin's entry names.
+
+    Raises:
+        PluginError: it can't be imported, is no model, or has other options than the entry says.
+    """
+    model_class = resolve(entry.model)
+    if not (isinstance(model_class, type) and issubclass(model_class, Model)):
+        raise PluginError(f"model '{entry.name}': {entry.model} is no i2ikit.Model")
+    if entry.options and resolve(entry.options) is not model_class.Options:
+        raise PluginError(f"model '{entry.name}': {entry.options} is not the model's Options")
+    return model_class
+
+
+@contextmanager
+def _blaming(name: str) -> Iterator[None]:
+    """Turn whatever a plugin raises into a sentence that names its model."""
+    try:
+        yield
+    except I2IError:
+        raise
+    except Exception as error:
+        raise ModelError(f"model '{name}' failed: {type(error).__name__}: {error}") from error
 
 
 def _weightless(name: str, model_class: type[Model], given: Mapping[str, Any]) -> Model:
@@ -101,7 +122,7 @@ def _weightless(name: str, model_class: type[Model], given: Mapping[str, Any]) -
     fields = model_class.Options.model_fields
     if not any(field.is_required() and key not in given for key, field in fields.items()):
         options = make_options(model_class.Options, given)
-        with torch.device("meta"):
+        with _blaming(name), torch.device("meta"):
             has_weights = bool(model_class(options).state_dict())
         if not has_weights:
             return _ready(model_class(options))

@@ -2,6 +2,7 @@
 
 A model never sees how many styles are asked for, draws no random number in translation, never pads,
 places no tensor on a device and opens no file but its checkpoint. It states facts; i2ikit acts.
+On a CPU its methods are called from several threads at once: they keep nothing on the module.
 """
 
 from __future__ import annotations

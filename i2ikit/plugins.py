@@ -78,7 +78,11 @@ class Catalogue:
 
 
 def discover(blocked: Iterable[str] = ()) -> Catalogue:
-    """Load every plugin but the blocked ones; a broken one is listed with its reason."""
+    """Load every plugin but the blocked ones; a broken one is listed with its reason.
+
+    Raises:
+        UsageError: a blocked plugin doesn't exist.
+    """
     blocked = frozenset(blocked)
     found = [
         _load(point, distribution, blocked)
@@ -86,6 +90,9 @@ def discover(blocked: Iterable[str] = ()) -> Catalogue:
         for point in distribution.entry_points
         if point.group == GROUP
     ]
+    names = {plugin.name for plugin in found}
+    for name in blocked - names:
+        raise UsageError(f"there is no plugin '{name}' to block", hint=did_you_mean(name, names))
     return Catalogue(tuple(sorted(found, key=lambda plugin: (plugin.name, plugin.package))))
 
 
@@ -145,7 +152,7 @@ def _check_entry(entry: Any) -> None:
         raise PluginError(
             f"model '{entry.name}' was written for API {entry.api}, this i2ikit has {API_VERSION}"
         )
-    for path in (entry.model, entry.options):
+    for path in filter(None, (entry.model, entry.options)):
         if path.count(":") != 1:
             raise PluginError(f"model '{entry.name}' names '{path}', not 'module:Name'")
 

@@ -63,7 +63,7 @@ def _list(catalogue: Catalogue, *, as_json: bool) -> None:
 
 
 def _show(facts: dict[str, Any]) -> None:
-    for title in ("name", "summary", "paper", "package"):
+    for title in ("name", "summary", "paper"):
         if facts.get(title):
             typer.echo(f"{title + ':':12}{facts[title]}")
     for title, value in facts["facts"].items():

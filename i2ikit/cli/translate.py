@@ -264,8 +264,6 @@ def _show_summary(summary: RunSummary, *, as_json: bool) -> None:
         typer.echo(f"{counted(summary.num_failed, 'input')} failed:", err=True)
         for reason in summary.failures:
             typer.echo(f"  {reason}", err=True)
-        typer.echo(
-            f"  all are in {summary.output / '.i2ikit' / 'errors.jsonl'};"
-            " --retry-failed tries them again",
-            err=True,
-        )
+        where = summary.output / ".i2ikit" / "errors.jsonl"
+        listed = f"all are in {where}; " if where.exists() else ""
+        typer.echo(f"  {listed}--retry-failed tries them again", err=True)

@@ -33,6 +33,10 @@ _PICKLES = frozenset({"pkl", "pickle", "pyd", "pth", "pt"})
 _META = re.compile(r"__[^/]*__(/|$)")
 
 
+#: A larger member of a tar, which may be compressed, is refused as a bomb.
+MAX_MEMBER_BYTES = 256 * 1024 * 1024
+
+
 @dataclass(frozen=True)
 class Tar:
     """A tar: its name in the source, and its path or URL."""
@@ -110,7 +114,8 @@ class TarSource:
                 for key, problem, members in _groups(archive, tar.name):
                     if keys is None or key in missing:
                         missing.pop(key, None)
-                        yield self._sample(tar, key, problem, _contents(archive, members))
+                        contents, excess = _contents(archive, members)
+                        yield self._sample(tar, key, problem or excess, contents)
                     else:
                         deque(members, maxlen=0)  # `last` is a sample that is complete
                     last = key
@@ -300,10 +305,13 @@ def split_member(path: str) -> tuple[str, str] | None:
 
 def _contents(
     archive: tarfile.TarFile, members: Iterator[tuple[str, tarfile.TarInfo]]
-) -> list[tuple[str, str, bytes]]:
-    """Return field, path and bytes of each member."""
-    contents = []
+) -> tuple[list[tuple[str, str, bytes]], str]:
+    """Return field, path and bytes of each member, and what is wrong if one is too large."""
+    contents, excess = [], ""
     for name, member in members:
+        if member.size > MAX_MEMBER_BYTES:
+            excess = f"'{member.name}' has {member.size} bytes; at most {MAX_MEMBER_BYTES} are read"
+            continue
         stream = archive.extractfile(member)
         contents.append((name, member.name, stream.read() if stream else b""))
-    return contents
+    return contents, excess

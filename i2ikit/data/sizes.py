@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from i2ikit.data.images import Array, Pixels
-from i2ikit.errors import ModelError
+from i2ikit.data.images import MAX_PIXELS, Array, Pixels
+from i2ikit.errors import ModelError, SampleError
 from i2ikit.model import RGB, Grey, InputKind, SizeRule
 
 #: Undoing an EXIF orientation in the unit square: x' = a x + b y + c, y' = d x + e y + f.
@@ -76,11 +76,21 @@ def shrink(array: Array, kind: InputKind, shorter_side: int) -> Array:
     """Return the picture resized so that its shorter side is `shorter_side`; smaller ones grow.
 
     The longer side is rounded to the nearest pixel, halves up.
+
+    Raises:
+        SampleError: it would grow into a bomb.
     """
-    height, width = array.shape[:2]
-    short = min(height, width)
-    sides = [(2 * side * shorter_side + short) // (2 * short) for side in (height, width)]
-    return _resize(array, kind, (sides[0], sides[1]))
+    height, width = shrunk_size((array.shape[0], array.shape[1]), shorter_side)
+    if height * width > MAX_PIXELS:
+        raise SampleError(f"it would have {height} × {width} pixels, more than {MAX_PIXELS}")
+    return _resize(array, kind, (height, width))
+
+
+def shrunk_size(sides: tuple[int, int], shorter_side: int) -> tuple[int, int]:
+    """Return a picture's sides, in either order, as `shrink` makes them."""
+    short = min(sides)
+    one, other = ((2 * side * shorter_side + short) // (2 * short) for side in sides)
+    return one, other
 
 
 def fit(array: Array, kind: InputKind, rule: SizeRule) -> Array:

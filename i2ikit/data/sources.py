@@ -24,14 +24,9 @@ from i2ikit.data.samples import Source, check_url
 from i2ikit.data.shards import TAR_SUFFIXES, Tar, TarSource
 from i2ikit.errors import SourceError
 
-#: The original programs' folders by the first input: their names, and the fields they hold.
-_PHASES = {
-    "label": (
-        re.compile(r"(.+)_(label|inst|img)"),
-        {"label": "label", "inst": "instance", "img": "image"},
-    ),
-    "image": (re.compile(r"(train|val|test)_(A|B)"), {"A": "image", "B": "truth"}),
-}
+#: pix2pixHD's folders, and the fields they hold.
+_PHASE = re.compile(r"(.+)_(label|inst|img)")
+_PHASE_FIELDS = {"label": "label", "inst": "instance", "img": "image"}
 
 #: What ends the stems of Cityscapes pictures, after the key that its folders share.
 _CITYSCAPES = (
@@ -112,15 +107,14 @@ def _is_tar(path: str) -> bool:
 
 
 def _find_phases(root: Path, primary: str) -> dict[str, dict[str, Path]]:
-    """Return the original programs' folders by phase and field; nothing for another layout."""
-    if primary not in _PHASES:
+    """Return pix2pixHD's folders by phase and field; nothing for another layout or model."""
+    if primary != "label":
         return {}
-    pattern, kinds = _PHASES[primary]
     phases: dict[str, dict[str, Path]] = {}
     for entry in scan(root):
-        match, path = pattern.fullmatch(entry.name), Path(entry)
+        match, path = _PHASE.fullmatch(entry.name), Path(entry)
         if match and path.is_dir():
-            phases.setdefault(match[1], {})[kinds[match[2]]] = path
+            phases.setdefault(match[1], {})[_PHASE_FIELDS[match[2]]] = path
         elif path.is_dir() or split_picture(entry.name)[1]:
             return {}
     return {phase: folders for phase, folders in phases.items() if primary in folders}

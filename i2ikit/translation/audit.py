@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from i2ikit.errors import RunError
+from i2ikit.translation.home import Home
 from i2ikit.translation.plan import Plan, Shard, load_plan
 from i2ikit.translation.receipts import Receipt, is_done, read_receipts
 from i2ikit.translation.records import METADATA, hash_file, read_carried, to_line
@@ -55,14 +56,15 @@ def audit(output: str | Path) -> Audit:
         RunError: the folder holds no run.
     """
     root = Path(output)
-    plan = load_plan(root / ".i2ikit")
+    home = Home(root)
+    plan = load_plan(home)
     if plan is None:
         raise RunError(f"{root} holds no run of i2ikit", hint="name the OUT of a translation")
     found = Audit(num_inputs=plan.num_inputs or 0, num_styles=plan.num_styles)
-    expected = read_carried(root / ".i2ikit")
+    expected = read_carried(home)
     metadata = hashlib.sha256()
-    for shard, receipt in read_receipts(root / ".i2ikit" / "receipts", plan):
-        if not is_done(root / ".i2ikit" / "receipts", shard):
+    for shard, receipt in read_receipts(home, plan):
+        if receipt is None or not is_done(home, shard):
             found.pending.append(shard.name)
         if receipt:
             _count(found, plan, shard, receipt)

@@ -38,6 +38,8 @@ class Execution:
         ):
             if value is not None and value < least:
                 raise UsageError(f"{flag} {value} is less than {least}")
+        if self.on_error not in ("skip", "stop"):
+            raise UsageError(f"--on-error {self.on_error} is neither skip nor stop")
         if self.shard and self.restart:
             raise UsageError(
                 "--restart and --shard exclude each other: each part would remove the others'",

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import torch
 
 from i2ikit.data.samples import Source
 from i2ikit.model import Model
+from i2ikit.translation.home import Home
 from i2ikit.translation.plan import Plan
 from i2ikit.translation.styles import Styles
 
@@ -24,7 +24,7 @@ class Job:
         source: where samples come from.
         model: on `device`, in eval mode.
         styles: one or several per input.
-        root: OUT.
+        home: where OUT and the run's records are.
         device: where the network runs.
         batch_size: pictures that the network works on at a time; a GPU takes them in batches, so
             there it is how many wait for it.
@@ -37,19 +37,9 @@ class Job:
     source: Source
     model: Model
     styles: Styles
-    root: Path
+    home: Home
     device: torch.device
     batch_size: int
     workers: int
     on_error: Literal["skip", "stop"]
     on_input: Callable[[bool], None]
-
-    @property
-    def home(self) -> Path:
-        """Return the folder of the run's records."""
-        return self.root / ".i2ikit"
-
-    @property
-    def receipts(self) -> Path:
-        """Return the folder of the shards' receipts."""
-        return self.home / "receipts"

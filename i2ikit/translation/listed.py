@@ -6,7 +6,6 @@ import hashlib
 import json
 import math
 from collections import defaultdict
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from torch import Tensor
 
 from i2ikit.errors import UsageError
 from i2ikit.model import Model
-from i2ikit.translation.styles import ListedChoices, ListedNoise, group_choices
+from i2ikit.translation.styles import ListedChoices, ListedNoise
 
 
 def read_styles(path: Path, model: Model) -> ListedNoise | ListedChoices:
@@ -37,19 +36,19 @@ def read_styles(path: Path, model: Model) -> ListedNoise | ListedChoices:
         rows = _read_rows(path)
         if "noise" in rows[0]:
             return ListedNoise(_group_noise(path, rows, model), digest)
-        return _read_choices(path, rows, model, digest)
+        return ListedChoices(_group_choices(path, rows, model), digest)
     return ListedNoise({"": _shape(path, _read_vectors(path), model)}, digest)
 
 
 def _read_rows(path: Path) -> list[dict[str, Any]]:
     rows = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
         try:
             row = json.loads(line) if line.strip() else None
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise UsageError(f"{path}, line {number} is no JSON: {error}") from None
         if row is not None and not isinstance(row, dict):
-            raise UsageError(f"{path}, line {number} is no JSON object: {line[:40]}")
+            raise UsageError(f"{path}, line {number} is no JSON object")
         rows += [row] if row else []
     if not rows:
         raise UsageError(f"{path} lists no styles")
@@ -87,9 +86,9 @@ def _shape(path: Path, vectors: Tensor, model: Model) -> Tensor:
     return vectors.reshape(-1, *model.noise_shape)
 
 
-def _group_noise(path: Path, rows: list[dict[str, Any]], model: Model) -> Mapping[str, Tensor]:
+def _group_noise(path: Path, rows: list[dict[str, Any]], model: Model) -> dict[str, Tensor]:
     grouped: dict[str, list[Tensor]] = defaultdict(list)
-    for row in rows:
+    for row in sorted(rows, key=lambda row: _style_index(path, row)):
         try:
             grouped[str(row.get("key", ""))].append(torch.tensor(row["noise"]).float().flatten())
         except (KeyError, TypeError, ValueError, RuntimeError):
@@ -100,16 +99,27 @@ def _group_noise(path: Path, rows: list[dict[str, Any]], model: Model) -> Mappin
     return {key: _shape(path, torch.stack(vectors), model) for key, vectors in grouped.items()}
 
 
-def _read_choices(
-    path: Path, rows: list[dict[str, Any]], model: Model, digest: str
-) -> ListedChoices:
+def _style_index(path: Path, row: dict[str, Any]) -> int:
+    """Return which of its key's styles a line is of; lines of one index keep their order."""
+    index = row.get("style_index", 0)
+    if not isinstance(index, int) or index < 0:
+        raise UsageError(f"{path} has a style_index of {index!r}, not a whole number from 0 up")
+    return index
+
+
+def _group_choices(
+    path: Path, rows: list[dict[str, Any]], model: Model
+) -> dict[str, list[list[dict[str, int]]]]:
+    """Return the rows of each style of each key; the styles that are there, in their order."""
     if not model.choice_fields:
         raise UsageError(f"{path} has no 'noise', and this model has no explicit choices")
-    wanted = ("key", *model.choice_fields)
+    grouped: dict[str, dict[int, list[dict[str, int]]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
-        missing = [name for name in wanted if name not in row]
+        missing = [name for name in ("key", *model.choice_fields) if name not in row]
         if missing:
             raise UsageError(f"{path} has a line without '{missing[0]}': {json.dumps(row)[:60]}")
         if not all(isinstance(row[name], int) for name in model.choice_fields):
             raise UsageError(f"{path} has a line that is not of whole numbers: {json.dumps(row)}")
-    return ListedChoices(group_choices(rows, model.choice_fields), digest)
+        choice = {name: row[name] for name in model.choice_fields}
+        grouped[str(row["key"])][_style_index(path, row)].append(choice)
+    return {key: [styles[i] for i in sorted(styles)] for key, styles in grouped.items()}

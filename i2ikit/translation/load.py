@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from pathlib import PurePosixPath
 
 from i2ikit.data.images import Array, Decoded, decode_image
-from i2ikit.data.samples import REFERENCE, Sample
+from i2ikit.data.samples import REFERENCE, File, Sample
 from i2ikit.data.sizes import Geometry, fit, shrink
 from i2ikit.errors import SampleError
 from i2ikit.model import InputKind, SizeRule
 from i2ikit.translation.job import Job
 from i2ikit.translation.stages import Failed, Loaded
 
-#: Sidecars that hold no coordinates, so that they stay true when a picture's geometry changes.
-_WITHOUT_COORDINATES = (".cls",)
+#: A word that is a number, as two or more of them in a text make coordinates.
+_NUMBER = re.compile(r"(?<!\S)[-+]?\d*\.?\d+(?!\S)")
 
 
 def load_sample(job: Job, numbered: tuple[int, Sample]) -> Loaded | Failed:
@@ -76,19 +78,37 @@ def _geometry(decoded: Mapping[str, Decoded], size: tuple[int, int]) -> Geometry
 
 
 def _refuse_coordinates(sample: Sample) -> None:
-    for suffix in sample.sidecars:
-        if not suffix.endswith(_WITHOUT_COORDINATES):
-            raise SampleError(
-                f"'{sample.key}{suffix}' may hold coordinates, and the picture's geometry changes",
-                hint="leave out --size, or undo the picture's EXIF rotation first",
-            )
+    """Refuse labels that may describe places in a picture whose geometry changes."""
+    suspects = [
+        f"'{sample.key}{end}'" for end, file in sample.sidecars.items() if _has_places(file)
+    ]
+    suspects += [
+        f"the column '{name}' of '{sample.key}'"
+        for name, value in sample.columns.items()
+        if isinstance(value, list | dict)
+    ]
+    if suspects:
+        raise SampleError(
+            f"{suspects[0]} may hold coordinates, and the picture's geometry changes",
+            hint="leave out --size, or undo the picture's EXIF rotation first",
+        )
+
+
+def _has_places(file: File) -> bool:
+    """Tell whether a label file may hold coordinates: a class or a caption doesn't."""
+    suffix = PurePosixPath(file.name).suffix.lower()
+    if suffix == ".cls":
+        return False
+    if suffix != ".txt":
+        return True
+    return len(_NUMBER.findall(file.read().decode("utf-8", "replace"))) > 1
 
 
 def _load_reference(job: Job, sample: Sample) -> dict[str, Array] | None:
     """Return the sample's own example picture, with the fields that the model wants beside it."""
-    if REFERENCE + "image" not in sample.fields:
-        return None
     kinds = job.model.reference_inputs or {}
+    if not any(name.startswith(REFERENCE) for name in sample.fields):
+        return None
     arrays = {}
     for name, kind in kinds.items():
         field = REFERENCE + name if REFERENCE + name in sample.fields else name

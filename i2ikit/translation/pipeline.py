@@ -12,6 +12,7 @@ from itertools import chain
 from i2ikit.data.samples import Sample
 from i2ikit.data.writers import FolderWriter, TarWriter, Writer
 from i2ikit.errors import SampleError, SourceError
+from i2ikit.translation.home import remove_files
 from i2ikit.translation.job import Job
 from i2ikit.translation.load import load_sample
 from i2ikit.translation.network import batch, translate_batch
@@ -22,10 +23,14 @@ from i2ikit.translation.receipts import (
     ReceiptWriter,
     drop_notes,
     noted_files,
+    read_receipt,
 )
 from i2ikit.translation.records import hash_file
 from i2ikit.translation.save import output_tar, save_sample
 from i2ikit.translation.stages import Clock, Failed, Saved, ahead
+
+#: So many pictures wait for their encoding, or one sample's where it has more styles.
+_OUTPUTS_IN_FLIGHT = 64
 
 
 @dataclass(frozen=True)
@@ -68,26 +73,32 @@ def run_shard(
         ModelError: the model breaks its contract.
     """
     tar = output_tar(job.plan.settings, shard)
-    leftovers = noted_files(job.receipts, shard)
+    leftovers = _earlier_files(job, shard)
     in_flight = job.batch_size + job.workers
+    to_save = max(1, min(in_flight, _OUTPUTS_IN_FLIGHT // job.styles.num_styles))
 
     samples = _read(job, shard, limit)
     loaded = ahead(partial(load_sample, job), samples, pools.codecs, in_flight)
     batches = batch(job, clock.watch("read", loaded))
     groups = ahead(partial(translate_batch, job), batches, pools.network, job.batch_size)
     translated = clock.watch("translate", chain.from_iterable(groups))
-    saved = ahead(partial(save_sample, job, tar), translated, pools.codecs, in_flight)
-    with ReceiptWriter(job.receipts, shard) as notes:
+    saved = ahead(partial(save_sample, job, tar), translated, pools.codecs, to_save)
+    with ReceiptWriter(job.home, shard, tar) as notes:
         with _writer(job, tar) as writer:
             for item in clock.watch("save", saved):
                 _put(job, item, writer, notes)
-        tars = {tar: hash_file(job.root / tar)} if tar else {}
+        tars = {tar: hash_file(job.home.root / tar)} if tar else {}
         receipt = notes.commit(is_whole=_is_whole(shard, limit), tars=tars)
 
-    for name in leftovers - set(receipt.files):
-        (job.root / name).unlink(missing_ok=True)
-    drop_notes(job.receipts, shard)
+    remove_files(job.home.root, leftovers - set(receipt.files))
+    drop_notes(job.home, shard)
     return receipt
+
+
+def _earlier_files(job: Job, shard: Shard) -> set[str]:
+    """Return what earlier attempts at the shard, finished or not, have put in place."""
+    earlier = read_receipt(job.home, shard)
+    return noted_files(job.home, shard) | set(earlier.files if earlier else ())
 
 
 def _read(job: Job, shard: Shard, limit: int | None) -> Iterator[tuple[int, Sample]]:
@@ -108,8 +119,8 @@ def _is_whole(shard: Shard, limit: int | None) -> bool:
 
 
 def _writer(job: Job, tar: str) -> Writer:
-    scratch = job.home / "tmp"
-    return TarWriter(job.root, tar, scratch) if tar else FolderWriter(job.root, scratch)
+    root, scratch = job.home.root, job.home.scratch
+    return TarWriter(root, tar, scratch) if tar else FolderWriter(root, scratch)
 
 
 def _put(job: Job, item: Saved | Failed, writer: Writer, notes: ReceiptWriter) -> None:

@@ -1,8 +1,7 @@
 """What a run fixes before its first image, and how a later start finds it again.
 
 `OUT/.i2ikit/plan.json` holds the settings; the inputs, cut into shards, lie beside it in a file
-named by its own hash. The plan is put in place by a link that only one of several simultaneous
-starts can make; the others read it.
+named by its own hash.
 """
 
 from __future__ import annotations
@@ -10,8 +9,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
-import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +17,7 @@ from typing import Any
 from i2ikit.data.images import ImageFormat
 from i2ikit.data.samples import Part, Source
 from i2ikit.errors import RunError
+from i2ikit.translation.home import Home
 
 #: Loose files are cut into shards of this many inputs: what a kill can lose at most.
 SHARD_INPUTS = 32
@@ -30,6 +28,9 @@ FORMAT = 1
 class Settings:
     """Everything that decides a pixel or a name. Two runs with equal settings agree.
 
+    `source` and `fields` are places, absolute where they are local: other pictures of the same
+    names are another run.
+
     `threads` is how many compute one picture on a CPU; later starts take over the first one's.
     """
 
@@ -38,7 +39,8 @@ class Settings:
     direction: str
     options: dict[str, Any]
     styles: dict[str, Any]
-    fields: list[str]
+    source: str
+    fields: dict[str, str]
     size: int | None
     format: ImageFormat
     range: str
@@ -98,72 +100,52 @@ def _pieces(part: Part) -> Iterator[tuple[str, ...] | None]:
         yield part.keys[first : first + SHARD_INPUTS]
 
 
-def save_plan(plan: Plan, folder: Path, *, replace: bool = False) -> None:
-    """Write a plan; unless `replace`, leave one that another start has put there meanwhile.
-
-    Raises:
-        RunError: the folder can't be written.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lines = "".join(
-            json.dumps([shard.part, shard.keys], ensure_ascii=True) + "\n" for shard in plan.shards
-        )
-        inputs = f"inputs-{hashlib.sha256(lines.encode()).hexdigest()[:16]}.jsonl"
-        _put(folder / inputs, lines)
-        head = {
-            "format": FORMAT,
-            "num_styles": plan.num_styles,
-            "inputs": inputs,
-            "settings": dataclasses.asdict(plan.settings),
-        }
-        _put(folder / "plan.json", json.dumps(head, indent=2) + "\n", replace=replace)
-    except OSError as error:
-        raise RunError(f"{folder.parent} can't be written: {error.strerror}") from None
+def save_plan(plan: Plan, home: Home) -> None:
+    """Put a plan in place; only one start at a time may do so."""
+    home.folder.mkdir(parents=True, exist_ok=True)
+    lines = "".join(json.dumps([shard.part, shard.keys]) + "\n" for shard in plan.shards)
+    inputs = f"inputs-{hashlib.sha256(lines.encode()).hexdigest()[:16]}.jsonl"
+    _put(home, home.folder / inputs, lines)
+    head = {
+        "format": FORMAT,
+        "num_styles": plan.num_styles,
+        "inputs": inputs,
+        "settings": dataclasses.asdict(plan.settings),
+    }
+    _put(home, home.plan, json.dumps(head, indent=2) + "\n")
 
 
-def _put(path: Path, text: str, *, replace: bool = False) -> None:
-    temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}.tmp")
+def _put(home: Home, path: Path, text: str) -> None:
+    temporary = home.scratch_file()
     temporary.write_text(text, encoding="utf-8")
-    try:
-        if replace:
-            temporary.replace(path)
-        else:
-            _link(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    temporary.replace(path)
 
 
-def _link(temporary: Path, path: Path) -> None:
-    """Give `temporary` the name `path`, unless that is taken."""
-    try:
-        os.link(temporary, path)
-    except FileExistsError:
-        return
-    except OSError:  # a file system without links: the last of two simultaneous starts wins
-        if not path.exists():
-            temporary.replace(path)
-
-
-def load_plan(folder: Path) -> Plan | None:
-    """Return the plan in `folder`, or None if there is none.
+def load_plan(home: Home) -> Plan | None:
+    """Return the plan in `home`, or None if there is none.
 
     Raises:
         RunError: a plan that this version can't read.
     """
     try:
-        head = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        head = json.loads(home.plan.read_text(encoding="utf-8"))
+        if head["format"] != FORMAT:
+            raise RunError(
+                f"{home.root} was made by another version of i2ikit", hint="--restart starts over"
+            )
+        lines = (home.folder / Path(head["inputs"]).name).read_text(encoding="utf-8").splitlines()
+        shards = tuple(_read_shard(index, line) for index, line in enumerate(lines))
+        return Plan(Settings(**head["settings"]), head["num_styles"], shards)
+    except (FileNotFoundError, NotADirectoryError):
+        if home.plan.exists():
+            raise RunError(
+                f"{home.folder} has lost the inputs of its plan", hint="--restart starts over"
+            ) from None
         return None
-    except (OSError, ValueError) as error:
-        raise RunError(f"{folder / 'plan.json'} can't be read: {error}") from None
-    if head.get("format") != FORMAT:
+    except (OSError, ValueError, TypeError, KeyError) as error:
         raise RunError(
-            f"{folder.parent} was made by another version of i2ikit", hint="--restart starts over"
-        )
-    lines = (folder / head["inputs"]).read_text(encoding="utf-8").splitlines()
-    shards = tuple(_read_shard(index, line) for index, line in enumerate(lines))
-    return Plan(Settings(**head["settings"]), head["num_styles"], shards)
+            f"{home.plan} can't be read: {error}", hint="--restart starts over"
+        ) from None
 
 
 def _read_shard(index: int, line: str) -> Shard:

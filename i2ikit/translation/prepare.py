@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from i2ikit.data.sources import open_source
 from i2ikit.errors import RunError, SourceError, counted
 from i2ikit.loading import Loaded, load
 from i2ikit.translation.execution import Execution
+from i2ikit.translation.home import Home
 from i2ikit.translation.plan import (
     Plan,
     Settings,
@@ -28,9 +30,10 @@ from i2ikit.translation.plan import (
     new_inputs,
     save_plan,
 )
-from i2ikit.translation.records import METADATA, REMOVED, finish_removal, remove_run
+from i2ikit.translation.records import METADATA, finish_removal, remove_run
 from i2ikit.translation.request import (
     Request,
+    all_fields,
     check_request,
     choose_device,
     choose_styles,
@@ -38,6 +41,9 @@ from i2ikit.translation.request import (
 )
 from i2ikit.translation.save import output_tar
 from i2ikit.translation.styles import Styles
+
+#: Files of the whole data set that may describe places in its pictures.
+_WITH_COORDINATES = (".json", ".jsonl", ".csv", ".xml", ".npy", ".parquet")
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,11 @@ class Prepared:
     styles: Styles
     device: torch.device
     plan: Plan
+
+    @property
+    def home(self) -> Home:
+        """Where OUT and the run's records are."""
+        return Home(self.request.root)
 
 
 def prepare(request: Request, blocked: Iterable[str] = ()) -> Prepared:
@@ -69,8 +80,11 @@ def prepare(request: Request, blocked: Iterable[str] = ()) -> Prepared:
     )
     loaded.model.to(device)
     source = open_source(
-        request.source, inputs=tuple(loaded.model.inputs), fields=request.all_fields
+        request.source,
+        inputs=tuple(loaded.model.inputs),
+        fields=all_fields(request, loaded.model),
     )
+    _check_carried(request, source)
     styles = choose_styles(request, loaded.model, device)
     settings = make_settings(request, loaded, source, styles, device)
     plan = make_plan(settings, styles.num_styles, source)
@@ -84,49 +98,62 @@ def agree(prepared: Prepared, execution: Execution) -> Prepared:
     Raises:
         RunError: OUT holds another run, or can't be written.
     """
-    root = prepared.request.root
-    home = root / ".i2ikit"
-    plan = settle(prepared, execution)
-    finish_removal(root)
-    if execution.restart and load_plan(home):
-        remove_run(root)
-    there = load_plan(home)
-    if there is None:
-        save_plan(plan, home)
-        plan = settle(prepared, dataclasses.replace(execution, restart=False))
-    elif there != plan:
-        save_plan(plan, home, replace=True)
+    home = prepared.home
+    try:
+        settle(prepared, execution)
+        with home.alone():
+            plan, is_new = settle(prepared, execution)
+            finish_removal(home)
+            if execution.restart and home.folder.exists():
+                remove_run(home)
+            if is_new:
+                save_plan(plan, home)
+    except OSError as error:
+        raise RunError(f"OUT {home.root} can't be written: {error.strerror}") from None
     return dataclasses.replace(prepared, plan=plan)
 
 
-def settle(prepared: Prepared, execution: Execution) -> Plan:
-    """Return the plan to run: a new one, or that in OUT, extended if asked; writes nothing.
+def settle(prepared: Prepared, execution: Execution) -> tuple[Plan, bool]:
+    """Return the plan to run, that in OUT or another, and whether OUT lacks it; writes nothing.
 
     Raises:
         RunError: OUT holds another run, other inputs, or something else.
     """
-    root = prepared.request.root
-    if root.exists() and not root.is_dir():
-        raise RunError(f"OUT {root} is a file", hint="name a folder")
-    there = load_plan(root / ".i2ikit")
+    home = prepared.home
+    if home.root.exists() and not home.root.is_dir():
+        raise RunError(f"OUT {home.root} is a file", hint="name a folder")
+    if execution.restart and home.plan.exists():
+        return prepared.plan, True
+    there = load_plan(home)
     if there is None:
-        _refuse_strangers(root)
-        return prepared.plan
-    if execution.restart:
-        return prepared.plan
-    _compare(there.settings, prepared.plan.settings, root, execution)
-    return _with_new_inputs(there, prepared.source, root, extending=execution.extend)
+        _refuse_strangers(home)
+        return prepared.plan, True
+    _compare(there.settings, prepared.plan.settings, home.root, execution)
+    plan = _with_new_inputs(there, prepared.source, home.root, extending=execution.extend)
+    return plan, plan is not there
 
 
-def _refuse_strangers(root: Path) -> None:
+def _refuse_strangers(home: Home) -> None:
     """Refuse to write into a folder that holds something else than a run."""
-    names = sorted(path.name for path in root.iterdir()) if root.exists() else []
-    others = [name for name in names if name != ".i2ikit"]
-    if others and REMOVED not in others:  # else a run was there, and its removal was cut short
+    names = sorted(path.name for path in home.root.iterdir()) if home.root.exists() else []
+    others = [name for name in names if name != home.name]
+    if others and home.removed.name not in others:  # else a run's removal was cut short
         raise RunError(
-            f"OUT {root} is not empty and holds no run of i2ikit: it has '{others[0]}'",
+            f"OUT {home.root} is not empty and holds no run of i2ikit: it has '{others[0]}'",
             hint="choose a new folder",
         )
+
+
+def _check_carried(request: Request, source: Source) -> None:
+    """Refuse files of the whole data set that can't be read, or that `--size` would make wrong."""
+    for name, file in source.carried.items():
+        if isinstance(file.data, Path) and not os.access(file.data, os.R_OK):
+            raise SourceError(f"{file.name} can't be read", hint="mend it, or move it out of IN")
+        if request.size is not None and name.lower().endswith(_WITH_COORDINATES):
+            raise SourceError(
+                f"{file.name} may hold coordinates, and --size changes every picture's geometry",
+                hint="leave out --size, or move it out of IN",
+            )
 
 
 def _check_names(plan: Plan, source: Source) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from i2ikit.data.sizes import shrunk_size
 from i2ikit.translation.execution import Execution
+from i2ikit.translation.home import Home
 from i2ikit.translation.look import Size, look_at_sizes
 from i2ikit.translation.plan import Plan
 from i2ikit.translation.prepare import prepare, settle
@@ -46,7 +48,7 @@ def preview(request: Request, execution: Execution) -> Preview:
     """
     execution.check()
     prepared = prepare(request, execution.blocked)
-    plan = settle(prepared, execution)
+    plan, _ = settle(prepared, execution)
     looked_at = look_at_sizes(prepared.source, next(iter(prepared.loaded.model.inputs)))
     sizes = [_resized(size, request.size) for size in looked_at]
     count = plan.num_inputs
@@ -58,19 +60,16 @@ def preview(request: Request, execution: Execution) -> Preview:
         num_styles=plan.num_styles,
         num_outputs=outputs,
         num_shards=len(plan.shards),
-        num_done=0 if execution.restart else _count_done(request, plan),
+        num_done=0 if execution.restart else _count_done(prepared.home, plan),
         sizes=tuple(sorted(set(sizes))),
         pixel_bytes=None if outputs is None or mean is None else round(3 * mean * outputs),
     )
 
 
-def _count_done(request: Request, plan: Plan) -> int:
-    receipts = request.root / ".i2ikit" / "receipts"
-    return sum(len(shard.keys or ()) for shard in plan.shards if is_done(receipts, shard))
+def _count_done(home: Home, plan: Plan) -> int:
+    return sum(len(shard.keys or ()) for shard in plan.shards if is_done(home, shard))
 
 
 def _resized(size: Size, shorter: int | None) -> Size:
-    if shorter is None:
-        return size
-    width, height = (round(side * shorter / min(size)) for side in size)
-    return width, height
+    """Return an output's (width, height)."""
+    return size if shorter is None else shrunk_size(size, shorter)

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from i2ikit.errors import RunError
+from i2ikit.translation.home import Home
 from i2ikit.translation.plan import Plan, Shard
 
 
@@ -53,12 +54,12 @@ class Receipt:
 
     @property
     def failures(self) -> list[Outcome]:
-        """Return the inputs that failed."""
+        """The inputs that failed."""
         return [outcome for outcome in self.outcomes if outcome.failure]
 
     @property
     def files(self) -> dict[str, str]:
-        """Return the SHA-256 of every file under OUT that the shard wrote."""
+        """The SHA-256 of every file under OUT that the shard wrote."""
         own = {name: digest for o in self.outcomes for name, digest in o.files.items()}
         return own | self.tars
 
@@ -66,14 +67,15 @@ class Receipt:
 class ReceiptWriter:
     """Notes a shard's outcomes as they come; `commit` makes them the receipt."""
 
-    def __init__(self, folder: Path, shard: Shard) -> None:
-        """Open the notes of `shard` under the run's `receipts` folder."""
-        folder.mkdir(parents=True, exist_ok=True)
-        self._shard = shard
-        self._folder = folder
-        self._notes = folder / f"{shard.name}.{uuid.uuid4().hex}.part"
+    def __init__(self, home: Home, shard: Shard, tar: str) -> None:
+        """Open the notes of `shard`, whose outputs go to `tar` if that is not ""."""
+        home.notes.mkdir(parents=True, exist_ok=True)
+        home.receipts.mkdir(exist_ok=True)
+        self._home, self._shard = home, shard
+        self._notes = home.notes / f"{shard.name}.{uuid.uuid4().hex}"
         self._file = self._notes.open("w", encoding="utf-8")
         self._outcomes: list[Outcome] = []
+        self._write({"tars": [tar] if tar else []})
 
     def __enter__(self) -> Self:
         return self
@@ -88,20 +90,22 @@ class ReceiptWriter:
 
     def note(self, outcome: Outcome) -> None:
         """Write down what is about to be put in place."""
-        self._file.write(json.dumps(asdict(outcome)) + "\n")
-        self._file.flush()
+        self._write(asdict(outcome))
         self._outcomes.append(outcome)
+
+    def _write(self, line: dict[str, Any]) -> None:
+        self._file.write(json.dumps(line) + "\n")
+        self._file.flush()
 
     def commit(self, *, is_whole: bool, tars: Mapping[str, str]) -> Receipt:
         """Put the receipt in place of the notes; one that is not whole won't count as done."""
         receipt = Receipt(sorted(self._outcomes, key=lambda o: o.index), dict(tars))
         lines = [*map(asdict, receipt.outcomes), {"tars": receipt.tars}]
         self._file.close()
-        final = _path(self._folder, self._shard, is_whole=is_whole)
         try:
-            temporary = self._notes.with_suffix(".tmp")
+            temporary = self._home.scratch_file()
             temporary.write_text("".join(json.dumps(line) + "\n" for line in lines))
-            temporary.replace(final)
+            temporary.replace(_path(self._home, self._shard, is_whole=is_whole))
             self._notes.unlink()
         except FileNotFoundError:
             raise RunError(
@@ -109,46 +113,41 @@ class ReceiptWriter:
                 hint="to share a run, give each process its --shard i/n",
             ) from None
         if is_whole:
-            _path(self._folder, self._shard, is_whole=False).unlink(missing_ok=True)
+            _path(self._home, self._shard, is_whole=False).unlink(missing_ok=True)
         return receipt
 
 
-def _path(folder: Path, shard: Shard, *, is_whole: bool) -> Path:
-    return folder / f"{shard.name}{'' if is_whole else '.limited'}.jsonl"
+def _path(home: Home, shard: Shard, *, is_whole: bool) -> Path:
+    return home.receipts / f"{shard.name}{'' if is_whole else '.limited'}.jsonl"
 
 
-def is_done(folder: Path, shard: Shard) -> bool:
-    """Return whether the shard has left its receipt, not cut short by `--limit`."""
-    return _path(folder, shard, is_whole=True).exists()
+def is_done(home: Home, shard: Shard) -> bool:
+    """Tell whether the shard has left its receipt, not cut short by `--limit`."""
+    return _path(home, shard, is_whole=True).exists()
 
 
-def read_receipt(folder: Path, shard: Shard) -> Receipt | None:
-    """Return the receipt of a shard, whole or cut short, or None if it was never finished."""
+def read_receipt(home: Home, shard: Shard) -> Receipt | None:
+    """Return the receipt of a shard, whole or cut short; None if there is none to be read."""
     for is_whole in (True, False):
         try:
-            text = _path(folder, shard, is_whole=is_whole).read_text(encoding="utf-8")
-        except FileNotFoundError:
-            continue
-        *outcomes, end = map(json.loads, text.splitlines())
-        return Receipt([Outcome(**outcome) for outcome in outcomes], end["tars"])
+            text = _path(home, shard, is_whole=is_whole).read_text(encoding="utf-8")
+            *outcomes, end = map(json.loads, text.splitlines())
+            return Receipt([Outcome(**outcome) for outcome in outcomes], dict(end["tars"]))
+        except (OSError, ValueError, TypeError, KeyError):
+            continue  # not there, or damaged as after a loss of power: as good as never done
     return None
 
 
-def read_receipts(folder: Path, plan: Plan) -> Iterator[tuple[Shard, Receipt | None]]:
+def read_receipts(home: Home, plan: Plan) -> Iterator[tuple[Shard, Receipt | None]]:
     """Yield every shard of a plan with its receipt, one at a time, in order."""
     for shard in plan.shards:
-        yield shard, read_receipt(folder, shard)
+        yield shard, read_receipt(home, shard)
 
 
-def forget_receipt(folder: Path, shard: Shard) -> None:
-    """Turn a shard's receipt into notes of an earlier attempt, so that it is run again."""
-    _path(folder, shard, is_whole=True).replace(folder / f"{shard.name}.forgotten.part")
-
-
-def noted_files(folder: Path, shard: Shard) -> set[str]:
+def noted_files(home: Home, shard: Shard) -> set[str]:
     """Return the names that unfinished attempts at a shard may have put in place."""
     names: set[str] = set()
-    for path in folder.glob(f"{shard.name}.*.part"):
+    for path in home.notes.glob(f"{shard.name}.*"):
         for line in path.read_text(encoding="utf-8").splitlines():
             names |= _names(line)
     return names
@@ -159,10 +158,10 @@ def _names(line: str) -> set[str]:
         note = json.loads(line)
     except ValueError:  # the line that a kill cut short: its files were not put in place yet
         return set()
-    return set(note.get("files", ())) | set(note.get("tars", ()))
+    return {*note.get("files", ()), *note.get("tars", ())}
 
 
-def drop_notes(folder: Path, shard: Shard) -> None:
+def drop_notes(home: Home, shard: Shard) -> None:
     """Delete the notes of unfinished attempts at a shard."""
-    for path in folder.glob(f"{shard.name}.*.part"):
+    for path in home.notes.glob(f"{shard.name}.*"):
         path.unlink(missing_ok=True)

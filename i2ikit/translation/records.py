@@ -1,11 +1,10 @@
-"""What a finished run shows: its receipts merged, in the order of the plan."""
+"""What a run shows when it ends, merged from its receipts; and how a run is removed."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import shutil
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,18 +14,13 @@ from typing import Any, TextIO
 from i2ikit.data.samples import Source
 from i2ikit.data.writers import FolderWriter
 from i2ikit.errors import RunError
+from i2ikit.translation.home import Home, remove_files
 from i2ikit.translation.plan import Plan, load_plan
-from i2ikit.translation.receipts import (
-    Receipt,
-    is_done,
-    noted_files,
-    read_receipts,
-)
+from i2ikit.translation.receipts import Receipt, is_done, noted_files, read_receipts
 
 METADATA = "metadata.jsonl"
-CARRIED = "carried.jsonl"
+_CARRIED = "carried.jsonl"
 _SHOWN_FAILURES = 5
-REMOVED = ".i2ikit-removed"
 
 
 @dataclass
@@ -47,53 +41,53 @@ class Totals:
         self.failures += [outcome.failure for outcome in receipt.failures[:room]]
 
 
-def merge(root: Path, plan: Plan, source: Source) -> None:
+def merge(home: Home, plan: Plan, source: Source) -> None:
     """Write the run's records and the data set's own files.
 
     `metadata.jsonl` has a line an output, `.i2ikit/styles.jsonl` one a style that `--styles` can
     ask for again, `.i2ikit/errors.jsonl` one an input that failed.
 
     Raises:
-        RunError: two outputs have one name, or OUT can't be written.
+        RunError: two outputs have one name.
+        OSError: OUT can't be written.
     """
-    home = root / ".i2ikit"
     if plan.num_inputs is None:
         _check_names(home, plan)
-    try:
-        with (
-            _lines(home, root / METADATA) as metadata,
-            _lines(home, home / "styles.jsonl") as styles,
-            _lines(home, home / "errors.jsonl") as errors,
-        ):
-            for _, receipt in read_receipts(home / "receipts", plan):
-                for outcome in receipt.outcomes if receipt else ():
-                    metadata.writelines(map(to_line, outcome.metadata))
-                    styles.writelines(map(to_line, outcome.styles))
-                    if outcome.failure:
-                        errors.write(to_line({"key": outcome.key, "reason": outcome.failure}))
-    except OSError as error:
-        raise RunError(f"{root} can't be written: {error.strerror}") from None
-    _carry(root, source)
-    if is_complete(root, plan):
-        shutil.rmtree(home / "tmp", ignore_errors=True)
+    with (
+        _lines(home, home.root / METADATA) as metadata,
+        _lines(home, home.folder / "styles.jsonl") as styles,
+        _lines(home, home.folder / "errors.jsonl") as errors,
+    ):
+        for _, receipt in read_receipts(home, plan):
+            for outcome in receipt.outcomes if receipt else ():
+                metadata.writelines(map(to_line, outcome.metadata))
+                styles.writelines(map(to_line, outcome.styles))
+                if outcome.failure:
+                    errors.write(to_line({"key": outcome.key, "reason": outcome.failure}))
+    _carry(home, source)
+    if is_complete(home, plan):
+        shutil.rmtree(home.scratch, ignore_errors=True)
 
 
-def _carry(root: Path, source: Source) -> None:
+def _carry(home: Home, source: Source) -> None:
     """Copy the files of the whole data set, and note them."""
-    home = root / ".i2ikit"
-    with FolderWriter(root, home) as writer, _lines(home, home / CARRIED) as notes:
+    with (
+        FolderWriter(home.root, home.scratch) as writer,
+        _lines(home, home.folder / _CARRIED) as notes,
+    ):
         for name, file in source.carried.items():
             data = file.read()
             writer.add({name: data})
             notes.write(to_line({"file_name": name, "sha256": hashlib.sha256(data).hexdigest()}))
 
 
-def read_carried(home: Path) -> dict[str, str]:
+def read_carried(home: Home) -> dict[str, str]:
     """Return the SHA-256 of every file of the whole data set that was copied."""
-    path = home / CARRIED
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    rows = map(json.loads, lines)
-    return {row["file_name"]: row["sha256"] for row in rows}
+    try:
+        lines = (home.folder / _CARRIED).read_text(encoding="utf-8").splitlines()
+        return {row["file_name"]: row["sha256"] for row in map(json.loads, lines)}
+    except (OSError, ValueError, TypeError, KeyError):  # none, or damaged
+        return {}
 
 
 def hash_file(path: Path) -> str:
@@ -108,9 +102,9 @@ def to_line(row: Mapping[str, Any]) -> str:
 
 
 @contextmanager
-def _lines(home: Path, path: Path) -> Iterator[TextIO]:
+def _lines(home: Home, path: Path) -> Iterator[TextIO]:
     """Open a file that is put in place when all is written; one without lines isn't there."""
-    temporary = home / f"{path.name}.{uuid.uuid4().hex}.tmp"
+    temporary = home.scratch_file()
     with temporary.open("w", encoding="utf-8", errors="surrogatepass") as file:
         yield file
     if temporary.stat().st_size:
@@ -120,10 +114,10 @@ def _lines(home: Path, path: Path) -> Iterator[TextIO]:
         path.unlink(missing_ok=True)
 
 
-def _check_names(home: Path, plan: Plan) -> None:
+def _check_names(home: Home, plan: Plan) -> None:
     """Find outputs of one name, where only reading the tars could tell the samples' keys."""
     first: dict[str, str] = {}
-    for shard, receipt in read_receipts(home / "receipts", plan):
+    for shard, receipt in read_receipts(home, plan):
         for name in receipt.files if receipt else ():
             other = first.setdefault(name, shard.part)
             if other != shard.part:
@@ -133,48 +127,38 @@ def _check_names(home: Path, plan: Plan) -> None:
                 )
 
 
-def is_complete(root: Path, plan: Plan) -> bool:
-    """Return whether every shard of the plan is done."""
-    return all(is_done(root / ".i2ikit" / "receipts", shard) for shard in plan.shards)
+def is_complete(home: Home, plan: Plan) -> bool:
+    """Tell whether every shard of the plan is done."""
+    return all(is_done(home, shard) for shard in plan.shards)
 
 
-def remove_run(root: Path) -> None:
+def remove_run(home: Home) -> None:
     """Delete what the run in OUT wrote, and nothing else.
 
     Its records are set aside first: after a kill, half an output can't pass for a finished one,
     and the next start ends the removal.
     """
-    (root / ".i2ikit").rename(root / REMOVED)
-    finish_removal(root)
+    home.folder.rename(home.removed.folder)
+    finish_removal(home)
 
 
-def finish_removal(root: Path) -> None:
+def finish_removal(home: Home) -> None:
     """Delete what a run wrote whose records are set aside, if there is one."""
-    aside = root / REMOVED
-    if not aside.exists():
+    aside = home.removed
+    if not aside.folder.exists():
         return
-    plan = load_plan(aside)
+    try:
+        plan = load_plan(aside)
+    except RunError:  # damaged: which files were its own can't be told any more
+        plan = None
     if plan is not None:
-        _remove_files(root, _written(aside, plan))
-    shutil.rmtree(aside)
+        remove_files(home.root, _written(aside, plan))
+    shutil.rmtree(aside.folder)
 
 
-def _written(home: Path, plan: Plan) -> set[str]:
+def _written(home: Home, plan: Plan) -> set[str]:
     written = {METADATA, *read_carried(home)}
-    for shard, receipt in read_receipts(home / "receipts", plan):
-        written |= noted_files(home / "receipts", shard)
+    for shard, receipt in read_receipts(home, plan):
+        written |= noted_files(home, shard)
         written |= set(receipt.files) if receipt else set()
     return written
-
-
-def _remove_files(root: Path, names: set[str]) -> None:
-    for name in names:
-        (root / name).unlink(missing_ok=True)
-    for folder in sorted({(root / name).parent for name in names}, reverse=True):
-        _remove_empty(folder, root)
-
-
-def _remove_empty(folder: Path, root: Path) -> None:
-    while folder != root and folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()
-        folder = folder.parent

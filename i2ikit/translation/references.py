@@ -6,12 +6,13 @@ import hashlib
 from collections.abc import Mapping
 
 import torch
+from torch import Tensor
 
 from i2ikit.data.images import decode_image
 from i2ikit.data.samples import REFERENCE, Sample
 from i2ikit.data.sources import open_source
 from i2ikit.errors import SampleError, SourceError, UsageError
-from i2ikit.model import Model, SizeRule, Style
+from i2ikit.model import Model, SizeRule
 from i2ikit.translation.load import fit_reference
 from i2ikit.translation.network import reference_tensors
 from i2ikit.translation.styles import ReferenceStyles
@@ -43,15 +44,15 @@ def read_references(
         raise UsageError(f"--style-from: {error.message}", hint=hint) from None
     samples = [sample for part in source.parts for sample in source.read(part.name, None)]
     hashes = hashlib.sha256()
-    styles = []
-    with torch.inference_mode():
-        for sample in samples:
-            styles.append(_style(model, sample, device))
-            hashes.update(sample.fields["image"].read())
-    return ReferenceStyles(styles, [sample.key for sample in samples], hashes.hexdigest())
+    inputs = []
+    for sample in samples:
+        inputs.append(_load(model, sample, device))
+        for file in sample.fields.values():
+            hashes.update(file.read())
+    return ReferenceStyles(inputs, [sample.key for sample in samples], hashes.hexdigest())
 
 
-def _style(model: Model, sample: Sample, device: torch.device) -> Style:
+def _load(model: Model, sample: Sample, device: torch.device) -> dict[str, Tensor]:
     kinds = model.reference_inputs or {}
     rule: SizeRule = model.reference_size or model.size
     try:
@@ -64,4 +65,4 @@ def _style(model: Model, sample: Sample, device: torch.device) -> Style:
         fitted = fit_reference(arrays, kinds, rule)
     except SampleError as error:
         raise UsageError(f"--style-from: {error.message}", hint=error.hint) from None
-    return model.style_from_reference(**reference_tensors(model, fitted, device))
+    return reference_tensors(model, fitted, device)

@@ -14,6 +14,7 @@ import torch
 
 import i2ikit
 from i2ikit.data.images import ImageFormat
+from i2ikit.data.keys import split_picture
 from i2ikit.data.samples import REFERENCE, Source
 from i2ikit.errors import UsageError
 from i2ikit.loading import Loaded
@@ -64,15 +65,6 @@ class Request:
         """Return the output folder."""
         return Path(self.output.removeprefix(SHARDS))
 
-    @property
-    def all_fields(self) -> dict[str, str]:
-        """Return the fields to look up for every sample, matched example pictures among them."""
-        if self.style_from and self.style_from.startswith(MATCHED):
-            return {**self.fields, REFERENCE + "image": self.style_from.removeprefix(MATCHED)}
-        if self.style_from:
-            return {n: w for n, w in self.fields.items() if not n.startswith(REFERENCE)}
-        return dict(self.fields)
-
 
 def check_request(request: Request) -> None:
     """Refuse what makes no sense whatever the model.
@@ -104,14 +96,27 @@ def check_request(request: Request) -> None:
 
 
 def _check_places(request: Request) -> None:
+    if not request.source or not request.root.name:
+        raise UsageError("IN or OUT is empty", hint="an unset variable, perhaps")
+    if split_picture(request.root.name)[1] and not request.root.is_dir():
+        raise UsageError(f"OUT {request.root} is called like a picture", hint="name a folder")
     output, source = request.root.resolve(), Path(request.source)
-    if not source.exists():
+    if "://" in request.source or not source.exists():
         return
     inside = source.resolve()
     if output == inside or (source.is_dir() and output.is_relative_to(inside)):
         raise UsageError(
             f"OUT {request.root} is IN, or inside it", hint="choose a folder beside it"
         )
+
+
+def all_fields(request: Request, model: Model) -> dict[str, str]:
+    """Return the fields to look up for every sample, matched example pictures among them."""
+    own = {n: w for n, w in request.fields.items() if not n.startswith(REFERENCE)}
+    if not (request.style_from or "").startswith(MATCHED) or not model.reference_inputs:
+        return own
+    folder = (request.style_from or "").removeprefix(MATCHED)
+    return {**request.fields, REFERENCE + next(iter(model.reference_inputs)): folder}
 
 
 def choose_device(name: str) -> torch.device:
@@ -124,7 +129,7 @@ def choose_device(name: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
-        torch.empty(0, device=device)
+        torch.empty(0, device=device).cpu()
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
         raise UsageError(f"--device {name} can't be used: {reason}") from None
@@ -164,7 +169,7 @@ def _example_styles(request: Request, location: str, model: Model, device: torch
             hint="--style-sample N draws styles" if model.noise_shape else "leave it out",
         )
     if location.startswith(MATCHED):
-        return MatchedStyles()
+        return MatchedStyles(_absolute(location.removeprefix(MATCHED)))
     return read_references(location, request.fields, model, device)
 
 
@@ -178,7 +183,8 @@ def make_settings(
         direction=request.direction,
         options=loaded.model.options.model_dump(mode="json"),
         styles=styles.describe(),
-        fields=sorted(request.all_fields),
+        source=_absolute(request.source),
+        fields={name: _absolute(place) for name, place in sorted(request.fields.items())},
         size=request.size,
         format=request.format,
         range=request.range,
@@ -194,6 +200,12 @@ def make_settings(
             "machine": platform.machine(),
         },
     )
+
+
+def _absolute(place: str) -> str:
+    """Return a place that means the same from any folder; what is no path stays as it is."""
+    is_path = "://" not in place and ("/" in place or Path(place).exists())
+    return os.path.abspath(place) if is_path else place  # noqa: PTH100 - keeps links and braces
 
 
 def choose_threads(source: Source, field: str) -> int:

@@ -16,10 +16,10 @@ from i2ikit.model import Direction
 from i2ikit.translation.execution import Execution
 from i2ikit.translation.job import Job
 from i2ikit.translation.network import arithmetic
-from i2ikit.translation.pipeline import Pools, run_shard, worker_pools
-from i2ikit.translation.plan import Plan, Shard
+from i2ikit.translation.pipeline import run_shard, worker_pools
+from i2ikit.translation.plan import Plan, Shard, load_plan
 from i2ikit.translation.prepare import agree, prepare
-from i2ikit.translation.receipts import Receipt, forget_receipt, is_done, read_receipt
+from i2ikit.translation.receipts import Receipt, is_done, read_receipt
 from i2ikit.translation.records import Totals, is_complete, merge
 from i2ikit.translation.request import Request, default_workers
 from i2ikit.translation.stages import Clock
@@ -100,11 +100,11 @@ def translate(
     direction: Direction = "a2b",
     options: Mapping[str, Any] | None = None,
     style_sample: int | None = None,
-    style_from: str | None = None,
+    style_from: str | Path | None = None,
     styles: str | Path | None = None,
     styles_per: StylesPer = "sample",
     seed: int = 0,
-    fields: Mapping[str, str] | None = None,
+    fields: Mapping[str, str | Path] | None = None,
     size: int | None = None,
     format: ImageFormat = "png",
     range: Literal["fixed", "official"] = "fixed",
@@ -167,11 +167,11 @@ def translate(
         direction=direction,
         options=options or {},
         style_sample=style_sample,
-        style_from=style_from,
+        style_from=None if style_from is None else str(style_from),
         styles=Path(styles) if styles else None,
         styles_per=styles_per,
         seed=seed,
-        fields=fields or {},
+        fields={name: str(place) for name, place in (fields or {}).items()},
         size=size,
         format=format,
         range=range,
@@ -201,15 +201,13 @@ def run(
     """Do what `translate` does, its arguments sorted into what is wanted and how it is done."""
     execution.check()
     prepared = agree(prepare(request, execution.blocked), execution)
-    if execution.retry_failed:
-        _forget_failures(request.root / ".i2ikit" / "receipts", execution.own(prepared.plan.shards))
     counter = _Counter(_count(prepared.plan, execution), on_progress)
     job = Job(
         plan=prepared.plan,
         source=prepared.source,
         model=prepared.loaded.model,
         styles=prepared.styles,
-        root=request.root,
+        home=prepared.home,
         device=prepared.device,
         batch_size=execution.batch_size or _default_batch_size(prepared.plan),
         workers=default_workers() if execution.workers is None else execution.workers,
@@ -217,14 +215,6 @@ def run(
         on_input=lambda has_failed: counter.add(failed=int(has_failed)),
     )
     return _run_shards(job, execution, counter)
-
-
-def _forget_failures(receipts: Path, shards: Iterable[Shard]) -> None:
-    """Make the shards with failed inputs count as not done."""
-    for shard in shards:
-        receipt = read_receipt(receipts, shard) if is_done(receipts, shard) else None
-        if receipt and receipt.failures:
-            forget_receipt(receipts, shard)
 
 
 def _default_batch_size(plan: Plan) -> int:
@@ -245,43 +235,44 @@ def _count(plan: Plan, execution: Execution) -> int | None:
     return total if execution.limit is None else min(total, execution.limit)
 
 
-def _reaches(earlier: Receipt, room: int | None) -> bool:
-    """Return whether a shard that `--limit` cut short has already gone as far as `room`."""
-    return room is not None and len(earlier.outcomes) >= room
-
-
-def _run_shard(job: Job, shard: Shard, pools: Pools, clock: Clock, room: int | None) -> Receipt:
-    try:
-        return run_shard(job, shard, pools, clock, room)
-    except OSError as error:  # a full disk, most likely
-        raise RunError(
-            f"{job.root} can't be written: {error.strerror}",
-            hint="the same command goes on where it stopped",
-        ) from None
+def _needs_no_run(
+    job: Job, execution: Execution, shard: Shard, earlier: Receipt, room: int | None
+) -> bool:
+    """Tell whether what an earlier start has left of a shard is all that is wanted now."""
+    if execution.retry_failed and earlier.failures:
+        return False
+    if not all((job.home.root / name).exists() for name in earlier.files):
+        return False
+    return is_done(job.home, shard) or (room is not None and len(earlier.outcomes) >= room)
 
 
 def _run_shards(job: Job, execution: Execution, counter: _Counter) -> RunSummary:
     """Run the shards that are not done, then merge what all starts have left."""
     start, clock, totals = time.perf_counter(), Clock(), Totals()
-    with arithmetic(job.plan.settings), worker_pools(job) as pools:
-        for shard in execution.own(job.plan.shards):
-            room = None if execution.limit is None else execution.limit - totals.num_inputs
-            if room is not None and room <= 0:
-                break
-            earlier = read_receipt(job.receipts, shard)
-            if earlier and (is_done(job.receipts, shard) or _reaches(earlier, room)):
-                count = len(earlier.outcomes)
-                counter.add(failed=len(earlier.failures), done=count, resumed=count)
-                totals.add(earlier)
-            else:
-                totals.add(_run_shard(job, shard, pools, clock, room))
-    complete = is_complete(job.root, job.plan)
-    if complete or execution.shard is None:
-        merge(job.root, job.plan, job.source)
+    try:
+        with arithmetic(job.plan.settings), worker_pools(job) as pools:
+            job.styles.encode(job.model)
+            for shard in execution.own(job.plan.shards):
+                room = None if execution.limit is None else execution.limit - totals.num_inputs
+                if room is not None and room <= 0:
+                    break
+                earlier = read_receipt(job.home, shard)
+                if earlier and _needs_no_run(job, execution, shard, earlier, room):
+                    count = len(earlier.outcomes)
+                    counter.add(failed=len(earlier.failures), done=count, resumed=count)
+                    totals.add(earlier)
+                else:
+                    totals.add(run_shard(job, shard, pools, clock, room))
+        complete = _merge(job, execution)
+    except OSError as error:  # a full disk, most likely
+        raise RunError(
+            f"{job.home.root} can't be written: {error.strerror}",
+            hint="the same command goes on where it stopped",
+        ) from None
     seconds = time.perf_counter() - start
     stages = clock.shares()
     return RunSummary(
-        output=job.root,
+        output=job.home.root,
         num_inputs=totals.num_inputs,
         num_outputs=totals.num_outputs,
         num_failed=totals.num_failed,
@@ -291,3 +282,13 @@ def _run_shards(job: Job, execution: Execution, counter: _Counter) -> RunSummary
         stages={**stages, "write": seconds - sum(stages.values())},
         is_complete=complete,
     )
+
+
+def _merge(job: Job, execution: Execution) -> bool:
+    """Merge the records if that is this start's business; return whether the run is complete."""
+    with job.home.alone():
+        plan = load_plan(job.home) or job.plan  # another start may have extended it
+        complete = is_complete(job.home, plan)
+        if complete or execution.shard is None:
+            merge(job.home, plan, job.source)
+    return complete

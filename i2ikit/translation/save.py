@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 from i2ikit.data.images import encode_image
@@ -13,6 +14,9 @@ from i2ikit.translation.job import Job
 from i2ikit.translation.plan import Settings, Shard
 from i2ikit.translation.receipts import Outcome
 from i2ikit.translation.stages import Failed, Saved, Translated
+
+#: What file systems take as a name, in bytes.
+_LONGEST_NAME = 255
 
 
 def save_sample(job: Job, tar: str, item: Translated | Failed) -> Saved | Failed:
@@ -37,8 +41,16 @@ def _save(job: Job, tar: str, item: Translated) -> Saved:
         _add(files, {stem + suffix: data for suffix, data in loaded.sidecars.items()})
         metadata.append(_describe(job, item, index, f"{tar}/{name}" if tar else name))
     hashes = {} if tar else {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+    _check_lengths(files)
     outcome = Outcome(loaded.index, loaded.sample.key, metadata, list(item.style_rows), hashes)
     return Saved(outcome, files)
+
+
+def _check_lengths(files: Mapping[str, bytes]) -> None:
+    for name in files:
+        length = len(name.rpartition("/")[2].encode("utf-8", "surrogateescape"))
+        if length > _LONGEST_NAME:
+            raise SampleError(f"'{name}' has {length} bytes, too long for a file's name")
 
 
 def _add(files: dict[str, bytes], more: dict[str, bytes]) -> None:
@@ -75,5 +87,7 @@ def _describe(job: Job, item: Translated, index: int, name: str) -> dict[str, An
     if item.loaded.geometry.is_changed:
         line["geometry"] = item.loaded.geometry.to_json()
     for column, value in sample.columns.items():
-        line[f"source_{column}" if column in line else column] = value
+        while column in line:
+            column = f"source_{column}"
+        line[column] = value
     return line

@@ -7,9 +7,8 @@ of them again (`rows`).
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any, Literal, Protocol
 
@@ -44,6 +43,10 @@ class Styles(Protocol):
         """Return what makes these styles differ from others, for the plan."""
         ...
 
+    def encode(self, model: Model) -> None:
+        """Do what all inputs share, under the arithmetic of the run."""
+        ...
+
     def make(self, model: Model, targets: Sequence[Target], index: int, content: Content) -> Style:
         """Return style `index` of each target, batched like `content`."""
         ...
@@ -55,8 +58,13 @@ class Styles(Protocol):
         ...
 
 
+class _NothingShared:
+    def encode(self, model: Model) -> None:
+        """Do nothing: these styles are made for each input."""
+
+
 @dataclass(frozen=True)
-class NoStyles:
+class NoStyles(_NothingShared):
     """One output per input, for a model without styles."""
 
     num_styles: int = 1
@@ -74,7 +82,7 @@ class NoStyles:
 
 
 @dataclass(frozen=True)
-class DrawnStyles:
+class DrawnStyles(_NothingShared):
     """Styles from noise keyed by seed, scope and index."""
 
     num_styles: int
@@ -108,7 +116,7 @@ class DrawnStyles:
 
 
 @dataclass(frozen=True)
-class ListedNoise:
+class ListedNoise(_NothingShared):
     """Noise vectors from a file: the same ones for every key, or each key's own."""
 
     vectors: Mapping[str, Tensor]  # key, or "" for every key -> (N, *noise_shape)
@@ -139,15 +147,15 @@ class ListedNoise:
 
 
 @dataclass(frozen=True)
-class ListedChoices:
+class ListedChoices(_NothingShared):
     """Explicit choices from a file, such as the cluster of each instance."""
 
-    choices: Mapping[str, Mapping[int, Sequence[Row]]]  # key -> style index -> rows
+    choices: Mapping[str, Sequence[Sequence[Row]]]  # key -> rows of each style
     digest: str
 
     @property
     def num_styles(self) -> int:
-        return max(max(by_index) for by_index in self.choices.values()) + 1
+        return max(map(len, self.choices.values()))
 
     def describe(self) -> dict[str, Any]:
         return {"kind": "chosen", "count": self.num_styles, "sha256": self.digest}
@@ -164,29 +172,42 @@ class ListedChoices:
         return [{"key": key, "style_index": index, **row} for row in self._rows(key, index)]
 
     def _rows(self, key: str, index: int) -> Sequence[Row]:
-        rows = self.choices.get(key, {}).get(index)
-        if rows is None:
+        styles = self.choices.get(key, ())
+        if index >= len(styles):
             raise SampleError(f"--styles has no choices for '{key}', style {index}")
-        return rows
+        return styles[index]
 
 
 @dataclass(frozen=True)
 class ReferenceStyles:
-    """One style per example picture, the same for every input."""
+    """One style per example picture, the same for every input.
 
-    styles: Sequence[Style]  # trees with a batch of one
+    Attributes:
+        inputs: what the style encoder takes of each picture, batches of one.
+        names: the pictures' keys.
+        digest: SHA-256 over all their files.
+    """
+
+    inputs: Sequence[Mapping[str, Tensor]]
     names: Sequence[str]
     digest: str
+    _styles: list[Style] = field(default_factory=list)
 
     @property
     def num_styles(self) -> int:
-        return len(self.styles)
+        return len(self.inputs)
 
     def describe(self) -> dict[str, Any]:
         return {"kind": "reference", "names": list(self.names), "sha256": self.digest}
 
+    @torch.inference_mode()
+    def encode(self, model: Model) -> None:
+        self._styles[:] = [model.style_from_reference(**inputs) for inputs in self.inputs]
+
     def make(self, model: Model, targets: Sequence[Target], index: int, content: Content) -> Style:
-        return map_tree(lambda leaf: leaf.expand(len(targets), *leaf.shape[1:]), self.styles[index])
+        return map_tree(
+            lambda leaf: leaf.expand(len(targets), *leaf.shape[1:]), self._styles[index]
+        )
 
     def rows(
         self, model: Model, target: Target, index: int, content: Content
@@ -195,13 +216,14 @@ class ReferenceStyles:
 
 
 @dataclass(frozen=True)
-class MatchedStyles:
-    """One style per input, from the example picture of the same key."""
+class MatchedStyles(_NothingShared):
+    """One style per input, from the example picture of the same key in `folder`."""
 
+    folder: str
     num_styles: int = 1
 
     def describe(self) -> dict[str, Any]:
-        return {"kind": "matched"}
+        return {"kind": "matched", "folder": self.folder}
 
     def make(self, model: Model, targets: Sequence[Target], index: int, content: Content) -> Style:
         (target,) = targets  # examples differ in size, so they come one at a time
@@ -220,12 +242,3 @@ def _beside(content: Content, noise: Tensor) -> Tensor:
     devices: list[torch.device] = []
     map_tree(lambda leaf: devices.append(leaf.device), content)
     return noise.to(devices[0]) if devices else noise
-
-
-def group_choices(rows: Sequence[Row], fields: Sequence[str]) -> dict[str, dict[int, list[Row]]]:
-    """Return rows of key, style index and `fields` as key -> style index -> rows of `fields`."""
-    grouped: dict[str, dict[int, list[Row]]] = defaultdict(lambda: defaultdict(list))
-    for row in rows:
-        choice = {name: int(row[name]) for name in fields}
-        grouped[str(row["key"])][int(row.get("style_index", 0))].append(choice)
-    return {key: dict(by_index) for key, by_index in grouped.items()}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +12,15 @@ import pytest
 from PIL import Image
 
 import i2ikit
-from i2ikit.errors import I2IError, ModelError, OptionError, RunError, SampleError, UsageError
+from i2ikit.errors import (
+    I2IError,
+    ModelError,
+    OptionError,
+    RunError,
+    SampleError,
+    SourceError,
+    UsageError,
+)
 from i2ikit.translation.run import Progress
 from tests.conftest import GOLDEN, picture, pixels
 
@@ -111,85 +118,6 @@ def test_metadata_has_a_line_an_output_in_order(pictures: Path, tmp_path: Path) 
     assert (lines[1]["style_index"], lines[1]["seed"], lines[1]["model"]) == (1, 3, "tint")
 
 
-def test_a_second_start_does_nothing_again(pictures: Path, tmp_path: Path) -> None:
-    i2ikit.translate(pictures, tmp_path / "out", model="echo")
-    times = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.png")}
-    summary = i2ikit.translate(pictures, tmp_path / "out", model="echo")
-    assert summary.num_resumed == 5
-    assert times == {path: path.stat().st_mtime_ns for path in times}
-
-
-@pytest.mark.parametrize(
-    ("change", "phrase"),
-    [
-        ({"seed": 1}, "styles.seed is 0 there and 1 here"),
-        ({"style_sample": 3}, "styles.count is 1 there and 3 here"),
-        ({"options": {"strength": 0.25}}, "options.strength is 0.5 there and 0.25 here"),
-        ({"format": "jpg"}, "format is png there and jpg here"),
-        ({"model": "echo"}, "model is tint there and echo here"),
-        ({"size": 4}, "size is unset there and 4 here"),
-    ],
-)
-def test_another_run_in_the_same_place_is_refused(
-    pictures: Path, tmp_path: Path, change: dict[str, Any], phrase: str
-) -> None:
-    i2ikit.translate(pictures, tmp_path / "out", model="tint")
-    with pytest.raises(RunError, match="--restart") as caught:
-        i2ikit.translate(pictures, tmp_path / "out", **{"model": "tint", **change})
-    assert phrase in str(caught.value)
-
-
-def test_restart_removes_what_the_run_wrote_and_nothing_else(
-    pictures: Path, tmp_path: Path
-) -> None:
-    out = tmp_path / "out"
-    i2ikit.translate(pictures, out, model="tint", style_sample=2)
-    (out / "a" / "mine.txt").write_text("keep")
-    i2ikit.translate(pictures, out, model="echo", restart=True)
-    assert sorted(tree(out)) == [
-        "a/0.png", "a/1.png", "a/mine.txt", "b/2.png", "b/3.png", "b/4.png", "metadata.jsonl",
-    ]  # fmt: skip
-
-
-def test_new_inputs_need_extend(pictures: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    i2ikit.translate(pictures, out, model="echo")
-    picture(seed=9).save(pictures / "a" / "new.png")
-    with pytest.raises(RunError, match=r"1 input came since .*'a/new' first.*--extend"):
-        i2ikit.translate(pictures, out, model="echo")
-    summary = i2ikit.translate(pictures, out, model="echo", extend=True)
-    assert (summary.num_inputs, summary.num_resumed) == (6, 5)
-    assert metadata(out)[-1]["key"] == "a/new"
-
-
-def test_inputs_that_are_gone_are_named(pictures: Path, tmp_path: Path) -> None:
-    i2ikit.translate(pictures, tmp_path / "out", model="echo")
-    (pictures / "b" / "3.png").unlink()
-    with pytest.raises(RunError, match=r"1 input now gone, 'b/3' first"):
-        i2ikit.translate(pictures, tmp_path / "out", model="echo")
-
-
-def test_a_limited_run_goes_on_later(pictures: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    first = i2ikit.translate(pictures, out, model="echo", limit=2)
-    assert (first.num_outputs, first.is_complete, len(metadata(out))) == (2, False, 2)
-    assert i2ikit.translate(pictures, out, model="echo", limit=2).num_resumed == 2
-    assert i2ikit.translate(pictures, out, model="echo").is_complete
-    i2ikit.translate(pictures, tmp_path / "whole", model="echo")
-    assert tree(out) == tree(tmp_path / "whole")
-
-
-def test_versions_that_changed_are_named(
-    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    i2ikit.translate(pictures, tmp_path / "out", model="echo", limit=1)
-    monkeypatch.setattr(i2ikit, "__version__", "9.9")
-    with pytest.raises(RunError, match=r"versions.i2ikit is .* there and 9.9 here"):
-        i2ikit.translate(pictures, tmp_path / "out", model="echo")
-    done = i2ikit.translate(pictures, tmp_path / "out", model="echo", allow_version_change=True)
-    assert done.is_complete
-
-
 @pytest.mark.parametrize("level", [0, 255])
 def test_what_the_model_cannot_do_is_recorded(pictures: Path, tmp_path: Path, level: int) -> None:
     Image.new("RGB", (4, 4), (level,) * 3).save(pictures / "bad.png")
@@ -205,18 +133,6 @@ def test_stop_ends_the_run_at_the_first_failure(pictures: Path, tmp_path: Path) 
     (pictures / "a" / "0.png").write_bytes(b"")
     with pytest.raises(SampleError, match=r"0\.png is empty"):
         i2ikit.translate(pictures, tmp_path / "out", model="echo", on_error="stop")
-
-
-def test_retry_failed_picks_up_a_mended_input(pictures: Path, tmp_path: Path) -> None:
-    (pictures / "b" / "3.png").write_bytes(b"")
-    out = tmp_path / "out"
-    assert i2ikit.translate(pictures, out, model="echo").num_failed == 1
-    picture(seed=3).save(pictures / "b" / "3.png")
-    assert i2ikit.translate(pictures, out, model="echo").num_failed == 1
-    assert i2ikit.translate(pictures, out, model="echo", retry_failed=True).num_failed == 0
-    assert not (out / ".i2ikit" / "errors.jsonl").exists()
-    i2ikit.translate(pictures, tmp_path / "fresh", model="echo")
-    assert tree(out) == tree(tmp_path / "fresh")
 
 
 def test_progress_counts_every_input(pictures: Path, tmp_path: Path) -> None:
@@ -296,6 +212,9 @@ def test_no_global_state_is_left_changed(pictures: Path, tmp_path: Path) -> None
         ({"model": "tint", "options": {"power": 1}}, OptionError, "unknown option -o power"),
         ({"model": "tint", "options": {"strength": 2}}, OptionError, "-o strength=2: "),
         ({"model": "echo", "shard": (0, 2), "restart": True}, UsageError, "exclude each other"),
+        ({"model": "echo", "on_error": "stpo"}, UsageError, "neither skip nor stop"),
+        ({"model": "echo", "device": "meta"}, UsageError, "--device meta can't be used"),
+        ({"model": "echo", "blocked": ["muint"]}, UsageError, "no plugin 'muint' to block"),
         ({"model": "echo", "shard": (3, 3)}, UsageError, "there is no part 3 of 3"),
         ({"model": "echo", "device": "warp"}, UsageError, "--device warp can't be used"),
         ({"model": "echo", "format": "gif"}, UsageError, "--format gif is none of"),
@@ -335,48 +254,6 @@ def test_two_inputs_for_one_output_are_refused(
         i2ikit.translate(pictures, tmp_path / "out", model="echo", fields={"mask": str(masks)})
 
 
-def test_a_folder_with_something_else_in_it_is_refused(pictures: Path, tmp_path: Path) -> None:
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "thesis.txt").write_text("")
-    with pytest.raises(RunError, match=r"is not empty .*'thesis\.txt'"):
-        i2ikit.translate(pictures, tmp_path / "out", model="echo")
-
-
-def test_restart_is_no_leave_to_write_beside_something_else(pictures: Path, tmp_path: Path) -> None:
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "thesis.txt").write_text("")
-    with pytest.raises(RunError, match="is not empty"):
-        i2ikit.translate(pictures, tmp_path / "out", model="echo", restart=True)
-
-
-def test_a_removal_that_was_cut_short_is_ended(pictures: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    i2ikit.translate(pictures, out, model="tint", style_sample=2)
-    (out / ".i2ikit").rename(out / ".i2ikit-removed")
-    i2ikit.translate(pictures, out, model="echo")
-    assert sorted(path.name for path in out.iterdir()) == [".i2ikit", "a", "b", "metadata.jsonl"]
-    assert len(tree(out)) == 6
-
-
-def test_an_empty_folder_is_taken(pictures: Path, tmp_path: Path) -> None:
-    (tmp_path / "out").mkdir()
-    assert i2ikit.translate(pictures, tmp_path / "out", model="echo").is_complete
-
-
-@pytest.mark.parametrize("place", ["receipts.ReceiptWriter.note", "pipeline.FolderWriter.add"])
-def test_a_full_disk_is_said_and_the_run_goes_on_later(
-    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
-) -> None:
-    def fail(self: object, given: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(f"i2ikit.translation.{place}", fail)
-        with pytest.raises(RunError, match="can't be written: No space left on device"):
-            i2ikit.translate(pictures, tmp_path / "out", model="echo")
-    assert i2ikit.translate(pictures, tmp_path / "out", model="echo").is_complete
-
-
 def test_a_model_that_breaks_the_contract_stops_the_run(
     pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -385,3 +262,64 @@ def test_a_model_that_breaks_the_contract_stops_the_run(
     monkeypatch.setattr(Echo, "decode", lambda self, content, style: content[:, :, :2])
     with pytest.raises(ModelError, match="decode returned"):
         i2ikit.translate(pictures, tmp_path / "out", model="echo")
+
+
+def test_a_caption_is_no_label_with_coordinates(pictures: Path, tmp_path: Path) -> None:
+    (pictures / "a" / "0.txt").write_text("2 cats on a chair")
+    assert i2ikit.translate(pictures, tmp_path / "out", model="echo", size=4).num_failed == 0
+
+
+def test_columns_of_lists_are_not_bent_silently(pictures: Path, tmp_path: Path) -> None:
+    row = {"file_name": "a/0.png", "objects": {"bbox": [[1, 1, 5, 5]]}}
+    (pictures / "metadata.jsonl").write_text(json.dumps(row))
+    summary = i2ikit.translate(pictures, tmp_path / "out", model="echo", size=4)
+    assert "the column 'objects' of 'a/0' may hold coordinates" in summary.failures[0]
+
+
+def test_labels_of_the_whole_set_are_refused_where_pixels_move(
+    pictures: Path, tmp_path: Path
+) -> None:
+    (pictures / "coco.json").write_text("{}")
+    with pytest.raises(SourceError, match=r"coco\.json may hold coordinates"):
+        i2ikit.translate(pictures, tmp_path / "out", model="echo", size=4)
+    assert i2ikit.translate(pictures, tmp_path / "out", model="echo").is_complete
+
+
+def test_a_file_of_the_set_that_is_gone_is_said_before_the_first_image(
+    pictures: Path, tmp_path: Path
+) -> None:
+    (pictures / "classes.txt").symlink_to("nowhere")
+    with pytest.raises(SourceError, match=r"classes\.txt can't be read"):
+        i2ikit.translate(pictures, tmp_path / "out", model="echo")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_name_that_gets_too_long_fails_alone(pictures: Path, tmp_path: Path) -> None:
+    picture().save(pictures / f"{'x' * 250}.png")
+    summary = i2ikit.translate(pictures, tmp_path / "out", model="tint", style_sample=2)
+    assert (summary.num_outputs, summary.num_failed) == (10, 1)
+    assert "too long for a file's name" in summary.failures[0]
+
+
+def test_a_picture_that_would_grow_into_a_bomb_fails_alone(pictures: Path, tmp_path: Path) -> None:
+    picture(1, 5000).save(pictures / "thin.png")
+    summary = i2ikit.translate(pictures, tmp_path / "out", model="echo", size=512, limit=6)
+    assert summary.num_failed == 1
+    assert "it would have 2560000 × 512 pixels" in summary.failures[0]
+
+
+@pytest.mark.parametrize(
+    ("source", "output", "phrase"),
+    [("", "out", "is empty"), ("in", "", "is empty"), ("in", "made.png", "called like a picture")],
+)
+def test_places_that_make_no_sense(
+    pictures: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    source: str,
+    output: str,
+    phrase: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=phrase):
+        i2ikit.translate(source, output, model="echo")

@@ -210,3 +210,13 @@ def test_a_manifest_names_the_inputs(pictures: Path, tmp_path: Path, kind: str) 
     made = metadata(tmp_path / "out")
     assert [line["split"] for line in made] == ["train", "val"]
     assert made[0]["file_name"].endswith("a/1.png")
+
+
+def test_a_member_that_is_a_bomb_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("i2ikit.data.shards.MAX_MEMBER_BYTES", 1000)
+    write_tar(tmp_path / "in" / "t.tar", {"a.png": png(), "a.txt": bytes(2000), "b.png": png()})
+    summary = i2ikit.translate(tmp_path / "in", tmp_path / "out", model="echo")
+    assert (summary.num_outputs, summary.num_failed) == (1, 1)
+    assert "'a.txt' has 2000 bytes; at most 1000 are read" in summary.failures[0]

@@ -133,6 +133,25 @@ def test_explicit_choices_are_read_and_written(maps: Path, tmp_path: Path) -> No
     assert made.tolist() == [[153, 153, 255], [153, 255, 255]]
 
 
+def test_one_choice_of_a_run_can_be_asked_for_alone(maps: Path, tmp_path: Path) -> None:
+    fields = {"instance": str(tmp_path / "instances")}
+    i2ikit.translate(maps, tmp_path / "one", model="paint", fields=fields, style_sample=3)
+    lines = (tmp_path / "one" / ".i2ikit" / "styles.jsonl").read_text().splitlines()
+    rows = [json.loads(line) for line in lines]
+    mine = [json.dumps(row) + "\n" for row in rows if row["style_index"] == 2]
+    (tmp_path / "mine.jsonl").write_text("".join(mine))
+    wanted: dict[str, Any] = {"model": "paint", "fields": fields}
+    i2ikit.translate(maps, tmp_path / "two", styles=tmp_path / "mine.jsonl", **wanted)
+    assert tree(tmp_path / "one")["x_s02.png"] == tree(tmp_path / "two")["x.png"]
+
+
+def test_listed_noise_goes_by_its_index(pictures: Path, tmp_path: Path) -> None:
+    rows = [{"style_index": i, "noise": [i, 0, 0]} for i in (2, 0, 1)]
+    (tmp_path / "s.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    i2ikit.translate(pictures, tmp_path / "out", styles=tmp_path / "s.jsonl", **ONLY_STYLE)
+    assert first_colours(tmp_path / "out") == [expected([i, 0, 0]) for i in (0.0, 1.0, 2.0)]
+
+
 def test_drawn_choices_can_be_asked_for_again(maps: Path, tmp_path: Path) -> None:
     fields = {"instance": str(tmp_path / "instances")}
     i2ikit.translate(maps, tmp_path / "one", model="paint", fields=fields, style_sample=3)
@@ -168,6 +187,9 @@ def test_maps_of_different_sizes_are_named(maps: Path, tmp_path: Path) -> None:
         ("s.jsonl", b"3", "line 1 is no JSON object"),
         ("s.jsonl", b'{"noise": [1, 2]}', "holds styles of (2,) numbers; the model takes 3"),
         ("s.jsonl", b'{"noise": [1]}\n{"noise": [1, 2]}', "different lengths: [1, 2]"),
+        ("s.jsonl", b'{"noise": [1, 2, 3], "style_index": -1}', "a style_index of -1"),
+        ("s.jsonl", b'{"noise": [1, 2, 3], "style_index": "a"}', "a style_index of 'a'"),
+        ("s.jsonl", b"\xff\xfe", "line 1 is no JSON"),
         ("s.jsonl", b'{"noise": "loud"}', "a line without noise"),
         ("s.jsonl", b'{"key": "x", "level": 1}', "has no explicit choices"),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import random
+import shutil
 import signal
 import time
 from multiprocessing.process import BaseProcess
@@ -14,7 +15,7 @@ import pytest
 
 from i2ikit.translation.audit import audit
 from tests.conftest import fake_distribution, picture
-from tests.translation.test_run import tree
+from tests.translation.test_run import metadata, tree
 
 NUM_KILLS = 20
 WANTED: dict[str, Any] = {"model": "tint", "style_sample": 2, "workers": 1}
@@ -62,7 +63,8 @@ def start(source: Path, out: Path, **more: Any) -> BaseProcess:
 
 
 def leftovers(out: Path) -> list[Path]:
-    return [path for path in out.rglob("*") if path.suffix in (".tmp", ".part")]
+    home = out / ".i2ikit"
+    return [*home.glob("tmp"), *home.glob("notes/*"), *home.glob("*.limited.jsonl")]
 
 
 @pytest.mark.parametrize("output", ["", "wds:"])
@@ -120,3 +122,56 @@ def test_shards_run_in_any_order_are_the_same(
         process = start(many, tmp_path / "out", shard=(part, 4))
         process.join()
     assert tree(tmp_path / "out") == undisturbed
+
+
+def test_of_two_different_starts_at_once_one_is_refused(many: Path, tmp_path: Path) -> None:
+    processes = [start(many, tmp_path / "out", seed=seed) for seed in (1, 2)]
+    for process in processes:
+        process.join()
+    assert sorted(process.exitcode or 0 for process in processes) == [0, 1]
+    seeds = {line["seed"] for line in metadata(tmp_path / "out")}
+    assert len(seeds) == 1
+    assert audit(tmp_path / "out").is_sound
+
+
+def test_the_same_start_twice_at_once_loses_nothing(
+    many: Path, undisturbed: dict[str, bytes], tmp_path: Path
+) -> None:
+    for process in [start(many, tmp_path / "out") for _ in range(2)]:
+        process.join()
+    assert start_and_wait(many, tmp_path / "out") == 0
+    assert tree(tmp_path / "out") == undisturbed
+
+
+def test_a_removal_that_was_cut_short_harms_no_part(
+    many: Path, undisturbed: dict[str, bytes], tmp_path: Path
+) -> None:
+    """A restart was killed; then parts start together, of which one ends the removal."""
+    out = tmp_path / "out"
+    assert start_and_wait(many, out, seed=3) == 0
+    (out / ".i2ikit").rename(out / ".i2ikit-removed")
+    processes = [start(many, out, shard=(part, 2)) for part in range(2)]
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0]
+    assert tree(out) == undisturbed
+
+
+def test_parts_may_all_extend(many: Path, tmp_path: Path) -> None:
+    source = shutil.copytree(many, tmp_path / "in")
+    out = tmp_path / "out"
+    assert start_and_wait(source, out) == 0
+    for index in range(40):
+        picture(40, 30, seed=index).save(source / f"new{index}.png")
+    processes = [start(source, out, shard=(part, 2), extend=True) for part in range(2)]
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0]
+    assert audit(out).is_sound
+    assert len(metadata(out)) == 280
+
+
+def start_and_wait(source: Path, out: Path, **more: Any) -> int | None:
+    process = start(source, out, **more)
+    process.join()
+    return process.exitcode
