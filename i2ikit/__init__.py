@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from i2ikit.loading import load_model
     from i2ikit.model import RGB, Checkpoint, Grey, InstanceMap, LabelMap, Model, SizeRule
     from i2ikit.options import NoOptions, Options
+    from i2ikit.translation.audit import audit
     from i2ikit.translation.run import RunSummary, translate
 
 __version__ = "0.1.0"
@@ -31,6 +32,7 @@ _HOMES = {
     "RGB": "i2ikit.model",
     "RunSummary": "i2ikit.translation.run",
     "SizeRule": "i2ikit.model",
+    "audit": "i2ikit.translation.audit",
     "hookimpl": "i2ikit.hookspecs",
     "load_model": "i2ikit.loading",
     "translate": "i2ikit.translation.run",
@@ -49,6 +51,7 @@ __all__ = [
     "Options",
     "RunSummary",
     "SizeRule",
+    "audit",
     "hookimpl",
     "load_model",
     "translate",

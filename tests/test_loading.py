@@ -95,6 +95,6 @@ def test_public_names_are_these() -> None:
     assert all(getattr(i2ikit, name) is not None for name in i2ikit.__all__)
     promised = (
         "RGB Checkpoint Grey I2IError InstanceMap LabelMap Model ModelEntry NoOptions Options"
-        " RunSummary SizeRule hookimpl load_model translate"
+        " RunSummary SizeRule audit hookimpl load_model translate"
     )
     assert " ".join(i2ikit.__all__) == promised

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from i2ikit.cli.shared import blocked_plugins, print_json
+from i2ikit.cli.shared import blocked_plugins, complete_model, print_json
 
 if TYPE_CHECKING:
     from i2ikit.plugins import Catalogue
@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 def models(
     context: typer.Context,
-    name: Annotated[str | None, typer.Argument(help="Show this model's options and facts.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(help="Show this model's options and facts.", autocompletion=complete_model),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False,
 ) -> None:
     """List the models, or show one: options with defaults and bounds, inputs, styles, sizes."""

@@ -26,6 +26,14 @@ def blocked_plugins(context: typer.Context) -> tuple[str, ...]:
     return shared.blocked if shared else ()
 
 
+def complete_model(incomplete: str) -> list[str]:
+    """Return the names of models that begin so, for the shell's completion."""
+    from i2ikit.plugins import discover
+
+    names = (entry.name for entry, _ in discover().models())
+    return [name for name in names if name.startswith(incomplete)]
+
+
 def print_json(data: Any) -> None:
     """Print a result for machines."""
     typer.echo(json.dumps(data, indent=2, default=str, ensure_ascii=False))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from i2ikit.cli.shared import blocked_plugins, format_bytes, print_json
+from i2ikit.cli.shared import blocked_plugins, complete_model, format_bytes, print_json
 from i2ikit.errors import UsageError, counted
 
 if TYPE_CHECKING:
@@ -40,7 +40,10 @@ def translate(
     output: Annotated[
         str, typer.Argument(metavar="OUT", help="Folder that mirrors IN; wds:OUT for tars.")
     ],
-    model: Annotated[str, typer.Option(help="A model that `i2ikit models` lists.")],
+    model: Annotated[
+        str,
+        typer.Option(help="A model that `i2ikit models` lists.", autocompletion=complete_model),
+    ],
     checkpoint: Annotated[
         Path | None, typer.Option(help="Weights: a file, or the original program's folder.")
     ] = None,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -242,3 +244,14 @@ def test_the_version_is_shown(cli: Cli) -> None:
     import i2ikit
 
     assert cli("--version")[1].strip() == i2ikit.__version__
+
+
+@pytest.mark.parametrize("words", ["i2ikit models mu", "i2ikit translate --model mu"])
+def test_the_shell_completes_models(words: str) -> None:
+    asked = {"_I2IKIT_COMPLETE": "complete_bash", "COMP_WORDS": words}
+    asked["COMP_CWORD"] = str(len(words.split()) - 1)
+    program = Path(sys.executable).parent / "i2ikit"
+    done = subprocess.run(
+        [program], env={**os.environ, **asked}, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.split() == ["munit"]
