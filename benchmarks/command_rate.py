@@ -1,9 +1,9 @@
 """The whole command's rate against that of its network alone, in one run.
 
 MUNIT at its published size, 256×256, eight drawn styles, from JPEG to PNG. Blocks of both take
-turns, so that noise meets both alike. The command's rate is that of its steady state: from its
-third finished input to its last. The network alone runs as the command runs it, pictures side by
-side with a thread each, on tensors that are there.
+turns, so that noise meets both alike. Both rates are of the steady state: from the third finished
+input to the last. The network alone runs as the command runs it, pictures side by side with a
+thread each, on a tensor of the same pictures that is there.
 
     python benchmarks/command_rate.py [--json FILE] [--rounds N] [--inputs N]
 """
@@ -23,15 +23,23 @@ import torch
 
 import i2ikit
 from benchmarks._inputs import write_munit, write_pictures
+from i2ikit import RGB
+from i2ikit.data.images import decode_image, to_tensor
 from i2ikit.translation.run import Progress
 
 NUM_STYLES, SIDE, WARM = 8, 256, 3
 
 
-def network_rate(model: i2ikit.Model, count: int) -> float:
+def steady_rate(times: list[float]) -> float:
+    """Return inputs a second, from the moments at which they were finished."""
+    return (len(times) - WARM) / (times[-1] - times[WARM - 1])
+
+
+def network_rate(model: i2ikit.Model, source: Path, count: int) -> float:
     """Return pictures a second through the network alone."""
     cores = torch.get_num_threads()
-    image = torch.rand(1, 3, SIDE, SIDE) * 2 - 1
+    picture = next(source.iterdir()).read_bytes()
+    image = to_tensor(decode_image(picture, RGB(), "a picture").array, RGB())
     noise = torch.randn(NUM_STYLES, *model.noise_shape)
 
     @torch.inference_mode()
@@ -42,12 +50,9 @@ def network_rate(model: i2ikit.Model, count: int) -> float:
 
     torch.set_num_threads(1)
     with ThreadPoolExecutor(cores) as pool:
-        list(pool.map(translate, range(cores)))
-        start = time.perf_counter()
-        list(pool.map(translate, range(count)))
-        taken = time.perf_counter() - start
+        times = [time.perf_counter() for _ in pool.map(translate, range(count))]
     torch.set_num_threads(cores)
-    return count / taken
+    return steady_rate(times)
 
 
 def command_rate(source: Path, output: Path, checkpoint: Path) -> float:
@@ -67,7 +72,7 @@ def command_rate(source: Path, output: Path, checkpoint: Path) -> float:
         style_sample=NUM_STYLES,
         on_progress=note,
     )
-    return (len(times) - WARM) / (times[-1] - times[WARM - 1])
+    return steady_rate(times)
 
 
 def main() -> None:
@@ -83,7 +88,7 @@ def main() -> None:
         write_munit(folder / "gen.pt")
         model = i2ikit.load_model("munit", folder / "gen.pt")
         for _ in range(arguments.rounds):
-            alone.append(network_rate(model, arguments.inputs))
+            alone.append(network_rate(model, folder / "in", arguments.inputs))
             whole.append(command_rate(folder / "in", folder / "out", folder / "gen.pt"))
             print(f"network {alone[-1]:.3f}/s, command {whole[-1]:.3f}/s", flush=True)
     ratio = statistics.median(whole) / statistics.median(alone)
