@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -48,20 +48,16 @@ def test_what_a_worker_raises_arrives_in_its_place() -> None:
             next(results)
 
 
-def test_a_clock_takes_stages_apart() -> None:
+def test_a_clock_takes_stages_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("i2ikit.translation.stages.time.perf_counter", lambda: now[0])
     clock = Clock()
 
-    def inner() -> Iterator[int]:
-        for item in range(3):
-            time.sleep(0.01)
-            yield item
-
-    def outer(items: Iterator[int]) -> Iterator[int]:
+    def taking(seconds: float, items: Iterable[int]) -> Iterator[int]:
         for item in items:
-            time.sleep(0.02)
+            now[0] += seconds
             yield item
 
-    list(clock.watch("outer", outer(clock.watch("inner", inner()))))
-    shares = clock.shares()
-    assert list(shares) == ["inner", "outer"]
-    assert shares["outer"] > shares["inner"] > 0.02
+    inner = clock.watch("inner", taking(1.0, range(3)))
+    list(clock.watch("outer", taking(2.0, inner)))
+    assert clock.shares() == {"inner": 3.0, "outer": 6.0}
