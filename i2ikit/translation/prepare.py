@@ -69,6 +69,13 @@ def prepare(request: Request, blocked: Iterable[str] = ()) -> Prepared:
     Raises:
         I2IError: something asked for is missing, damaged or contradictory.
     """
+    try:
+        return _prepare(request, blocked)
+    except OSError as error:  # a name that is too long, a folder that is closed to us
+        raise SourceError(f"{error.filename} can't be read: {error.strerror}") from None
+
+
+def _prepare(request: Request, blocked: Iterable[str]) -> Prepared:
     check_request(request)
     device = choose_device(request.device)
     loaded = load(

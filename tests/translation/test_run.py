@@ -308,6 +308,15 @@ def test_a_picture_that_would_grow_into_a_bomb_fails_alone(pictures: Path, tmp_p
     assert "it would have 2560000 × 512 pixels" in summary.failures[0]
 
 
+@pytest.mark.parametrize("places", [("x" * 300, "out"), ("in", "x" * 300)])
+def test_a_place_with_too_long_a_name_is_said(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, places: tuple[str, str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(I2IError, match="File name too long"):
+        i2ikit.translate(*places, model="echo")
+
+
 @pytest.mark.parametrize(
     ("source", "output", "phrase"),
     [("", "out", "is empty"), ("in", "", "is empty"), ("in", "made.png", "called like a picture")],
