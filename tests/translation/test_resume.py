@@ -245,3 +245,17 @@ def test_a_tar_that_no_receipt_knows_goes_with_its_run(
     i2ikit.translate(pictures, tmp_path / "out", model="echo", restart=True)
     assert not (tmp_path / "out" / "shard-000000.tar").exists()
     assert audit(tmp_path / "out").is_sound
+
+
+def test_the_threads_of_the_first_start_are_kept(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    i2ikit.translate(pictures, tmp_path / "out", model="echo", limit=1)
+    path = tmp_path / "out" / ".i2ikit" / "plan.json"
+    plan = json.loads(path.read_text())
+    plan["settings"]["threads"] = 3
+    path.write_text(json.dumps(plan))
+    seen: list[int] = []
+    monkeypatch.setattr("i2ikit.translation.network.torch.set_num_threads", seen.append)
+    assert i2ikit.translate(pictures, tmp_path / "out", model="echo").is_complete
+    assert seen[0] == 3
