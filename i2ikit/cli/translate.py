@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING
 
 import typer
 
-from i2ikit.cli.shared import blocked_plugins, complete_model, format_bytes, print_json
+from i2ikit.cli import flags
+from i2ikit.cli.shared import blocked_plugins, format_bytes, print_json
 from i2ikit.errors import UsageError, counted
 
 if TYPE_CHECKING:
@@ -31,96 +31,34 @@ INTERRUPTED = 130
 
 def translate(
     context: typer.Context,
-    source: Annotated[
-        str,
-        typer.Argument(
-            metavar="IN", help="Folder, picture, tars (a-{000..099}.tar, URLs) or manifest."
-        ),
-    ],
-    output: Annotated[
-        str, typer.Argument(metavar="OUT", help="Folder that mirrors IN; wds:OUT for tars.")
-    ],
-    model: Annotated[
-        str,
-        typer.Option(help="A model that `i2ikit models` lists.", autocompletion=complete_model),
-    ],
-    checkpoint: Annotated[
-        Path | None, typer.Option(help="Weights: a file, or the original program's folder.")
-    ] = None,
-    direction: Annotated[Literal["a2b", "b2a"], typer.Option(help="Which way.")] = "a2b",
-    option: Annotated[
-        list[str] | None,
-        typer.Option("-o", metavar="NAME=VALUE", help="A model's option: see i2ikit models NAME."),
-    ] = None,
-    style_sample: Annotated[
-        int | None, typer.Option(metavar="N", help="Draw N styles for each input.")
-    ] = None,
-    style_from: Annotated[
-        str | None,
-        typer.Option(
-            metavar="IMG|DIR", help="Styles of example pictures; matched:DIR pairs them by name."
-        ),
-    ] = None,
-    styles: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Styles listed in a .npy, .safetensors or .jsonl."),
-    ] = None,
-    styles_per: Annotated[
-        Literal["sample", "folder", "run"], typer.Option(help="What shares drawn styles.")
-    ] = "sample",
-    seed: Annotated[int, typer.Option(help="Seed of drawn styles.")] = 0,
-    field: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=DIR[:SUFFIX]", help="Where another picture of each sample is; by name."
-        ),
-    ] = None,
-    size: Annotated[
-        int | None, typer.Option(metavar="PX", help="Resize inputs to this shorter side.")
-    ] = None,
-    format: Annotated[
-        Literal["png", "jpg", "webp"], typer.Option(help="Of the output pictures.")
-    ] = "png",
-    range: Annotated[
-        Literal["fixed", "official"],
-        typer.Option(help="official: pixels as the original program saves them."),
-    ] = "fixed",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 …")] = "auto",
-    precision: Annotated[
-        Literal["fp32", "bf16", "fp16"], typer.Option(help="Of the network.")
-    ] = "fp32",
-    batch_size: Annotated[
-        str, typer.Option(metavar="auto|N", help="Inputs in flight; changes no pixel.")
-    ] = "auto",
-    workers: Annotated[
-        int | None, typer.Option(metavar="N", help="Threads that decode, and as many that encode.")
-    ] = None,
-    on_error: Annotated[
-        Literal["skip", "stop"], typer.Option(help="What an input that fails does to the run.")
-    ] = "skip",
-    shard: Annotated[
-        str | None, typer.Option(metavar="i/n", help="Do the i-th of n parts; i counts from 0.")
-    ] = None,
-    plan: Annotated[
-        bool, typer.Option("--plan", help="Only say what would be done; write nothing.")
-    ] = False,
-    restart: Annotated[
-        bool, typer.Option("--restart", help="Remove what an earlier run wrote; start over.")
-    ] = False,
-    retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Try inputs again that failed earlier.")
-    ] = False,
-    extend: Annotated[
-        bool, typer.Option("--extend", help="Add inputs that came since the run began.")
-    ] = False,
-    allow_version_change: Annotated[
-        bool,
-        typer.Option("--allow-version-change", help="Go on with other versions of torch etc."),
-    ] = False,
-    limit: Annotated[
-        int | None, typer.Option(metavar="N", help="Stop after the first N inputs.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False,
+    source: flags.Source,
+    output: flags.Output,
+    model: flags.Model,
+    checkpoint: flags.Checkpoint = None,
+    direction: flags.Direction = "a2b",
+    option: flags.Option = None,
+    style_sample: flags.StyleSample = None,
+    style_from: flags.StyleFrom = None,
+    styles: flags.Styles = None,
+    styles_per: flags.StylesPer = "sample",
+    seed: flags.Seed = 0,
+    field: flags.Field = None,
+    size: flags.Size = None,
+    format: flags.Format = "png",
+    range: flags.Range = "fixed",
+    device: flags.Device = "auto",
+    precision: flags.Precision = "fp32",
+    batch_size: flags.BatchSize = "auto",
+    workers: flags.Workers = None,
+    on_error: flags.OnError = "skip",
+    shard: flags.Shard = None,
+    plan: flags.Plan = False,
+    restart: flags.Restart = False,
+    retry_failed: flags.RetryFailed = False,
+    extend: flags.Extend = False,
+    allow_version_change: flags.AllowVersionChange = False,
+    limit: flags.Limit = None,
+    as_json: flags.AsJson = False,
 ) -> None:
     """Translate a data set; the same command goes on where a stopped one was.
 
