@@ -68,9 +68,17 @@ class FolderWriter(Writer):
         for name, data in files.items():
             target = _place(self._root, name)
             with _reported(target):
+                self._refuse_link(target.parent)
                 self._make_folder(target.parent)
                 self._make_folder(self._scratch)
                 _write(target, data, _scratch_file(self._scratch))
+
+    def _refuse_link(self, folder: Path) -> None:
+        """Refuse a folder that a link has put elsewhere."""
+        if folder not in self._made and not folder.resolve().is_relative_to(self._root.resolve()):
+            raise RunError(
+                f"{folder} is a link that leads out of {self._root}", hint="remove the link"
+            )
 
     def _make_folder(self, folder: Path) -> None:
         if folder not in self._made:

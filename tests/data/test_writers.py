@@ -127,3 +127,21 @@ def test_a_full_disk_is_an_error_and_leaves_no_scratch(
 @pytest.mark.parametrize("part", ["x/a.tar", "x/a.TGZ", "x/a.tar.gz"])
 def test_a_written_tar_is_named_as_plain(part: str) -> None:
     assert tar_name(part) == "x/a.tar"
+
+
+def test_a_link_in_the_output_leads_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "else").mkdir()
+    (tmp_path / "out" / "b").symlink_to(tmp_path / "else")
+    with FolderWriter(tmp_path / "out", tmp_path / "out" / "tmp") as writer:
+        with pytest.raises(RunError, match="is a link that leads out of"):
+            writer.add({"b/c/1.png": b"1"})
+    assert not list((tmp_path / "else").iterdir())
+
+
+def test_the_output_itself_may_be_a_link(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "out").symlink_to(tmp_path / "real")
+    with FolderWriter(tmp_path / "out", tmp_path / "out" / "tmp") as writer:
+        writer.add({"b/1.png": b"1"})
+    assert (tmp_path / "real" / "b" / "1.png").read_bytes() == b"1"
