@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
@@ -23,13 +22,17 @@ def err() -> Console:
 
 
 class ProgressView:
-    """Shows a run's progress on stderr: a bar on a terminal, now and then a line in a log."""
+    """Shows a run's progress on stderr: a bar on a terminal, now and then a line in a log.
+
+    Attributes:
+        bar: a context manager; within it the bar is shown.
+    """
 
     def __init__(self, console: Console) -> None:
         """Show nothing before the first report."""
         self._console = console
         self._start = self._last_line = time.monotonic()
-        self._bar = Bar(
+        self.bar = Bar(
             TextColumn("translating"),
             BarColumn(),
             MofNCompleteColumn(),
@@ -40,18 +43,6 @@ class ProgressView:
             disable=not console.is_terminal,
         )
         self._task: TaskID | None = None
-
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._bar.stop()
 
     def report(self, progress: Progress) -> None:
         """Take in how far the run is."""
@@ -66,8 +57,8 @@ class ProgressView:
 
     def _move_bar(self, progress: Progress, rate: str, failed: str) -> None:
         if self._task is None:
-            self._task = self._bar.add_task("", total=progress.total, rate="", failed="")
-        self._bar.update(self._task, completed=progress.done, rate=rate, failed=failed)
+            self._task = self.bar.add_task("", total=progress.total, rate="", failed="")
+        self.bar.update(self._task, completed=progress.done, rate=rate, failed=failed)
 
 
 def _position(progress: Progress) -> str:

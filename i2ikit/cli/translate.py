@@ -106,7 +106,8 @@ def translate(
     from i2ikit.cli.show import ProgressView, err
 
     try:
-        with ProgressView(err()) as view:
+        view = ProgressView(err())
+        with view.bar:
             summary = run(request, execution, view.report)
     except KeyboardInterrupt:
         typer.echo("i2ikit: interrupted; the same command goes on where it stopped", err=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -83,7 +83,7 @@ def run_shard(
     groups = ahead(partial(translate_batch, job), batches, pools.network, job.batch_size)
     translated = clock.watch("translate", chain.from_iterable(groups))
     saved = ahead(partial(save_sample, job, tar), translated, pools.codecs, to_save)
-    with ReceiptWriter(job.home, shard, tar) as notes:
+    with closing(ReceiptWriter(job.home, shard, tar)) as notes:
         with _writer(job, tar) as writer:
             for item in clock.watch("save", saved):
                 _put(job, item, writer, notes)

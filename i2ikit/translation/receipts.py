@@ -11,8 +11,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from i2ikit.errors import RunError
 from i2ikit.translation.home import Home
@@ -77,15 +76,8 @@ class ReceiptWriter:
         self._outcomes: list[Outcome] = []
         self._write({"tars": [tar] if tar else []})
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """End the notes; without a receipt they stay, as those of a broken-off attempt."""
         self._file.close()
 
     def note(self, outcome: Outcome) -> None:
@@ -101,7 +93,7 @@ class ReceiptWriter:
         """Put the receipt in place of the notes; one that is not whole won't count as done."""
         receipt = Receipt(sorted(self._outcomes, key=lambda o: o.index), dict(tars))
         lines = [*map(asdict, receipt.outcomes), {"tars": receipt.tars}]
-        self._file.close()
+        self.close()
         try:
             temporary = self._home.scratch_file()
             temporary.write_text("".join(json.dumps(line) + "\n" for line in lines))

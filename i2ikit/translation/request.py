@@ -92,6 +92,11 @@ def check_request(request: Request) -> None:
     ):
         if value not in allowed:
             raise UsageError(f"{name} {value} is none of {', '.join(allowed)}")
+    if request.style_from in ("", MATCHED):
+        raise UsageError("--style-from names nothing", hint="an unset variable, perhaps")
+    idle = [name for name in request.fields if name.startswith(REFERENCE)]
+    if idle and request.style_from is None:
+        raise UsageError(f"--field {idle[0]} is of no use", hint="it goes with --style-from")
     _check_places(request)
 
 

@@ -15,7 +15,7 @@ from typing import Any, Literal, Protocol
 import torch
 from torch import Tensor
 
-from i2ikit.errors import SampleError
+from i2ikit.errors import I2IError, ModelError, SampleError
 from i2ikit.model import Content, Model, Style, map_tree
 from i2ikit.translation.noise import draw_noise
 
@@ -202,7 +202,14 @@ class ReferenceStyles:
 
     @torch.inference_mode()
     def encode(self, model: Model) -> None:
-        self._styles[:] = [model.style_from_reference(**inputs) for inputs in self.inputs]
+        for name, inputs in zip(self.names, self.inputs, strict=True):
+            try:
+                self._styles.append(model.style_from_reference(**inputs))
+            except I2IError:
+                raise
+            except Exception as error:  # a network raises what it likes
+                reason = f"{type(error).__name__}: {error}"
+                raise ModelError(f"--style-from: the model failed at '{name}': {reason}") from error
 
     def make(self, model: Model, targets: Sequence[Target], index: int, content: Content) -> Style:
         return map_tree(

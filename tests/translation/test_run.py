@@ -206,6 +206,8 @@ def test_no_global_state_is_left_changed(pictures: Path, tmp_path: Path) -> None
         ({"model": "echo", "direction": "b2a"}, UsageError, "can't translate b2a"),
         ({"model": "echo", "style_sample": 2}, UsageError, "draws no styles"),
         ({"model": "echo", "style_from": "x.png"}, UsageError, "takes no example pictures"),
+        ({"model": "tint", "style_from": "matched:"}, UsageError, "--style-from names nothing"),
+        ({"model": "tint", "fields": {"reference.x": "d"}}, UsageError, "reference.x is of no use"),
         ({"model": "tint", "style_sample": 0}, UsageError, "--style-sample 0 is less than 1"),
         ({"model": "tint", "styles": "x.npy"}, UsageError, "--styles x.npy does not exist"),
         ({"model": "tint", "style_sample": 1, "styles": "x.npy"}, UsageError, "exclude each other"),

@@ -13,8 +13,9 @@ from PIL import Image
 from safetensors.torch import save_file
 
 import i2ikit
-from i2ikit.errors import UsageError
+from i2ikit.errors import ModelError, UsageError
 from tests.conftest import picture, pixels
+from tests.fakes import Tint
 from tests.translation.test_run import metadata, tree
 
 pytestmark = pytest.mark.usefixtures("fakes")
@@ -216,6 +217,15 @@ def test_an_unreadable_example_is_refused_before_the_run(pictures: Path, tmp_pat
             pictures, tmp_path / "out", model="tint", style_from=str(tmp_path / "e.png")
         )
     assert not (tmp_path / "out").exists()
+
+
+def test_a_model_that_fails_at_an_example_is_one_sentence(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture().save(tmp_path / "e.png")
+    monkeypatch.setattr(Tint, "style_from_reference", lambda self, image: 1 / 0)
+    with pytest.raises(ModelError, match="the model failed at 'e': ZeroDivisionError"):
+        i2ikit.translate(pictures, tmp_path / "out", model="tint", style_from=tmp_path / "e.png")
 
 
 def test_drawn_styles_differ_between_inputs(pictures: Path, tmp_path: Path) -> None:
