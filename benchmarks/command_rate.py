@@ -25,7 +25,7 @@ import i2ikit
 from benchmarks._inputs import write_munit, write_pictures
 from i2ikit import RGB
 from i2ikit.data.images import decode_image, to_tensor
-from i2ikit.translation.run import Progress
+from i2ikit.progress import Progress
 
 NUM_STYLES, SIDE, WARM = 8, 256, 3
 

@@ -17,12 +17,12 @@ ROOT = Path(__file__).parents[1]
 PLUGINS = sorted(path.name for path in (ROOT / "plugins").glob("i2ikit_*"))
 
 #: i2ikit/__init__.py is "": it resolves public names when they are first used.
-LIGHT = ["", "errors", "hookspecs", "options", "plugins"]
+LIGHT = ["", "errors", "hookspecs", "options", "plugins", "progress", "ahead"]
 #: Lowest first; a module imports its own layer and those before it.
 LAYERS = [
     *LIGHT,
-    *("model", "nn", "checkpoints", "two_domain", "data", "loading", "describe", "translation"),
-    *("testing", "cli", "__main__"),
+    *("devices", "model", "nn", "checkpoints", "two_domain", "data", "loading", "describe"),
+    *("translation", "testing", "cli", "__main__"),
 ]
 #: Imports that go up, made when a function is called.
 ALLOWED = {("i2ikit.model", "i2ikit.checkpoints")}

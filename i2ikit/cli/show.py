@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, Tim
 from rich.progress import Progress as Bar
 
 if TYPE_CHECKING:
-    from i2ikit.translation.run import Progress
+    from i2ikit.progress import Progress
 
 #: A log file gets a line every so many seconds instead of a bar.
 _LOG_INTERVAL = 30.0

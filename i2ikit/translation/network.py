@@ -8,7 +8,6 @@ GPU full batches, the last one padded.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -16,34 +15,18 @@ from torch import Tensor
 
 from i2ikit.data.images import Array, Pixels, to_pixels, to_tensor
 from i2ikit.data.sizes import restore
+from i2ikit.devices import autocast
 from i2ikit.errors import I2IError, ModelError, RunError
 from i2ikit.model import Content, Model, map_tree
 from i2ikit.translation.job import Job
-from i2ikit.translation.plan import Settings
 from i2ikit.translation.stages import Failed, Loaded, Translated
 from i2ikit.translation.styles import MatchedStyles, Target
 
-PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 #: A GPU's batch holds about this many pixels, and at most `_MOST_PICTURES` pictures.
 _BATCH_PIXELS = 1024 * 1024
 _MOST_PICTURES = 16
 #: When this many pictures wait for others of their size, the largest group goes without.
 _MOST_WAITING = 64
-
-
-@contextmanager
-def arithmetic(settings: Settings) -> Iterator[None]:
-    """Set torch's threads and kernels as the plan says, for the length of a run."""
-    threads = torch.get_num_threads()
-    cudnn = torch.backends.cudnn
-    flags = (cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32)
-    torch.set_num_threads(settings.threads)
-    cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32 = False, True, False
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-        cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32 = flags
 
 
 def micro_batch(job: Job, height: int, width: int) -> int:
@@ -108,11 +91,7 @@ def _translate(job: Job, group: Sequence[Loaded]) -> list[Translated]:
     rounding = job.model.official_range if job.plan.settings.range == "official" else "round"
     pictures: list[list[Pixels]] = [[] for _ in group]
     rows: list[list[dict[str, Any]]] = [[] for _ in group]
-    with torch.autocast(
-        job.device.type,
-        PRECISIONS[job.plan.settings.precision],
-        enabled=job.plan.settings.precision != "fp32",
-    ):
+    with autocast(job.device, job.plan.settings.precision):
         content = job.model.encode(**_inputs(job, padded))
         for index in range(job.styles.num_styles):
             style = job.styles.make(job.model, targets, index, content)

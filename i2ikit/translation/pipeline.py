@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 
+from i2ikit.ahead import ahead
 from i2ikit.data.samples import Sample
 from i2ikit.data.writers import FolderWriter, TarWriter, Writer
 from i2ikit.errors import SampleError, SourceError
@@ -27,7 +28,7 @@ from i2ikit.translation.receipts import (
 )
 from i2ikit.translation.records import hash_file
 from i2ikit.translation.save import output_tar, save_sample
-from i2ikit.translation.stages import Clock, Failed, Saved, ahead
+from i2ikit.translation.stages import Clock, Failed, Saved
 
 #: So many pictures wait for their encoding, or one sample's where it has more styles.
 _OUTPUTS_IN_FLIGHT = 64

@@ -16,6 +16,7 @@ from typing import Any
 
 from i2ikit.data.images import ImageFormat
 from i2ikit.data.samples import Part, Source
+from i2ikit.devices import Precision
 from i2ikit.errors import RunError
 from i2ikit.translation.home import Home
 
@@ -45,7 +46,7 @@ class Settings:
     format: ImageFormat
     range: str
     output: str  # "folder" or "shards"
-    precision: str
+    precision: Precision
     backend: str  # "cpu", "cuda", …
     threads: int
     versions: dict[str, str]

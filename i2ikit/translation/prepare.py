@@ -14,6 +14,7 @@ import torch
 from i2ikit.data.keys import check_output_names, member_key
 from i2ikit.data.samples import Source
 from i2ikit.data.sources import open_source
+from i2ikit.devices import choose_device
 from i2ikit.errors import RunError, SourceError, counted
 from i2ikit.loading import Loaded, load
 from i2ikit.translation.execution import Execution
@@ -35,7 +36,6 @@ from i2ikit.translation.request import (
     Request,
     all_fields,
     check_request,
-    choose_device,
     choose_styles,
     make_settings,
 )

@@ -16,12 +16,12 @@ import i2ikit
 from i2ikit.data.images import ImageFormat
 from i2ikit.data.keys import split_picture
 from i2ikit.data.samples import REFERENCE, Source
+from i2ikit.devices import PRECISIONS, Precision
 from i2ikit.errors import UsageError
 from i2ikit.loading import Loaded
 from i2ikit.model import Direction, Model
 from i2ikit.translation.listed import read_styles
 from i2ikit.translation.look import look_at_sizes
-from i2ikit.translation.network import PRECISIONS
 from i2ikit.translation.plan import Settings
 from i2ikit.translation.references import read_references
 from i2ikit.translation.styles import (
@@ -58,7 +58,7 @@ class Request:
     format: ImageFormat = "png"
     range: Literal["fixed", "official"] = "fixed"
     device: str = "auto"
-    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    precision: Precision = "fp32"
 
     @property
     def root(self) -> Path:
@@ -122,23 +122,6 @@ def all_fields(request: Request, model: Model) -> dict[str, str]:
         return own
     folder = (request.style_from or "").removeprefix(MATCHED)
     return {**request.fields, REFERENCE + next(iter(model.reference_inputs)): folder}
-
-
-def choose_device(name: str) -> torch.device:
-    """Return the device called `name`; "auto": a GPU if there is one.
-
-    Raises:
-        UsageError: this machine doesn't have it.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device).cpu()
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0]
-        raise UsageError(f"--device {name} can't be used: {reason}") from None
-    return device
 
 
 def choose_styles(request: Request, model: Model, device: torch.device) -> Styles:
@@ -227,8 +210,3 @@ def choose_threads(source: Source, field: str) -> int:
     largest = max((width * height for width, height in sizes), default=1)
     at_once = min(cores, pictures, _PIXELS_AT_ONCE // largest)
     return cores // max(1, at_once)
-
-
-def default_workers() -> int:
-    """Return how many threads decode, and as many encode, beside the network."""
-    return min(8, max(1, (os.cpu_count() or 1) // 2))

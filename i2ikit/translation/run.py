@@ -11,39 +11,23 @@ from typing import Any, Literal
 import torch
 
 from i2ikit.data.images import ImageFormat
+from i2ikit.devices import Precision, arithmetic, default_workers
 from i2ikit.errors import RunError
 from i2ikit.model import Direction
+from i2ikit.progress import Progress
 from i2ikit.translation.execution import Execution
 from i2ikit.translation.job import Job
-from i2ikit.translation.network import arithmetic
 from i2ikit.translation.pipeline import run_shard, worker_pools
 from i2ikit.translation.plan import Plan, Shard, load_plan
 from i2ikit.translation.prepare import agree, prepare
 from i2ikit.translation.receipts import Receipt, is_done, read_receipt
 from i2ikit.translation.records import Totals, is_complete, merge
-from i2ikit.translation.request import Request, default_workers
+from i2ikit.translation.request import Request
 from i2ikit.translation.stages import Clock
 from i2ikit.translation.styles import StylesPer
 
 #: Pictures that wait for a GPU: two of its largest batches.
 _GPU_BATCH_SIZE = 32
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a run is.
-
-    Attributes:
-        done: inputs done, those of earlier starts included.
-        total: inputs to do; None where remote tars hide it.
-        failed: those of `done` that failed.
-        resumed: those of `done` that earlier starts did.
-    """
-
-    done: int
-    total: int | None
-    failed: int
-    resumed: int
 
 
 @dataclass(frozen=True)
@@ -109,7 +93,7 @@ def translate(
     format: ImageFormat = "png",
     range: Literal["fixed", "official"] = "fixed",
     device: str = "auto",
-    precision: Literal["fp32", "bf16", "fp16"] = "fp32",
+    precision: Precision = "fp32",
     batch_size: int | None = None,
     workers: int | None = None,
     on_error: Literal["skip", "stop"] = "skip",
@@ -250,7 +234,7 @@ def _run_shards(job: Job, execution: Execution, counter: _Counter) -> RunSummary
     """Run the shards that are not done, then merge what all starts have left."""
     start, clock, totals = time.perf_counter(), Clock(), Totals()
     try:
-        with arithmetic(job.plan.settings), worker_pools(job) as pools:
+        with arithmetic(job.plan.settings.threads), worker_pools(job) as pools:
             job.styles.encode(job.model)
             for shard in execution.own(job.plan.shards):
                 room = None if execution.limit is None else execution.limit - totals.num_inputs

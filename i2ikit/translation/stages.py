@@ -1,11 +1,9 @@
-"""What passes between the stages of a run, and how a stage works ahead of the next."""
+"""What passes between the stages of a run, and the clock that watches them."""
 
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, Future
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -14,7 +12,6 @@ from i2ikit.data.samples import Sample
 from i2ikit.data.sizes import Geometry
 from i2ikit.translation.receipts import Outcome
 
-In = TypeVar("In")
 Out = TypeVar("Out")
 
 
@@ -91,23 +88,3 @@ class Clock:
             finally:
                 self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
             yield item
-
-
-def ahead(
-    function: Callable[[In], Out], items: Iterable[In], pool: Executor | None, depth: int
-) -> Iterator[Out]:
-    """Yield `function(item)` in order, with up to `depth` items under way in the pool."""
-    if pool is None:
-        yield from map(function, items)
-        return
-    under_way: deque[Future[Out]] = deque()
-    try:
-        for item in items:
-            under_way.append(pool.submit(function, item))
-            if len(under_way) > depth:
-                yield under_way.popleft().result()
-        while under_way:
-            yield under_way.popleft().result()
-    finally:
-        for future in under_way:
-            future.cancel()

@@ -21,7 +21,7 @@ from i2ikit.errors import (
     SourceError,
     UsageError,
 )
-from i2ikit.translation.run import Progress
+from i2ikit.progress import Progress
 from tests.conftest import GOLDEN, picture, pixels
 
 pytestmark = pytest.mark.usefixtures("fakes")
