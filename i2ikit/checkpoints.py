@@ -95,6 +95,16 @@ def load_strictly(module: nn.Module, weights: Mapping[str, Tensor], where: str) 
     Raises:
         CheckpointError: missing or unexpected names, or shapes that differ.
     """
+    check_fit(module, weights, where)
+    module.load_state_dict(dict(weights))
+
+
+def check_fit(module: nn.Module, weights: Mapping[str, Tensor], where: str) -> None:
+    """Do nothing if `weights` are those of `module`, which may be on the "meta" device.
+
+    Raises:
+        CheckpointError: missing or unexpected names, or shapes that differ.
+    """
     own = module.state_dict()
     missing = [name for name in own if name not in weights]
     unexpected = [name for name in weights if name not in own]
@@ -114,13 +124,17 @@ def load_strictly(module: nn.Module, weights: Mapping[str, Tensor], where: str) 
     ]
     if problems:
         raise CheckpointError(f"{where} does not fit the network: {'; '.join(problems)}")
-    module.load_state_dict({name: weights[name] for name in own})
 
 
 def digest(files: Iterable[Path]) -> str:
     """Return the SHA-256 over the files' own SHA-256s, in the order of their names."""
     total = hashlib.sha256()
     for path in sorted(files, key=lambda path: path.name):
-        with path.open("rb") as file:
-            total.update(hashlib.file_digest(file, "sha256").digest())
+        total.update(bytes.fromhex(hash_file(path)))
     return total.hexdigest()
+
+
+def hash_file(path: Path) -> str:
+    """Return a file's SHA-256."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

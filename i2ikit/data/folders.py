@@ -275,14 +275,18 @@ def _index_field(folder: FieldFolder) -> PictureIndex:
 
 
 def _no_pictures(folder: FieldFolder, files: Sequence[str]) -> SourceError:
-    """Return the error for a folder without pictures: it says what is there."""
-    if not files:
-        return SourceError(f"no pictures in {folder}: it is empty")
-    if folder.suffix:
+    if files and folder.suffix:
         return SourceError(
             f"none of the {len(files)} files in {folder.path} is a picture whose stem ends with "
             f"'{folder.suffix}'; the first is {files[0]}"
         )
+    return no_pictures(str(folder), files)
+
+
+def no_pictures(folder: str, files: Sequence[str]) -> SourceError:
+    """Return the error for a folder without pictures: it says what is there."""
+    if not files:
+        return SourceError(f"no pictures in {folder}: it is empty")
     seen = Counter(PurePosixPath(path).suffix.lower() for path in files)
     listed = " ".join(end for end, _ in sorted(seen.most_common(8)) if end) or "none"
     return SourceError(f"no pictures among {len(files)} files in {folder}; suffixes seen: {listed}")

@@ -7,6 +7,8 @@ them. Every function is safe to call from several threads at once.
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -63,7 +65,7 @@ class Decoded:
         return (height, width) if self.orientation >= 5 else (width, height)
 
 
-def decode_image(data: bytes, kind: InputKind, name: str) -> Decoded:
+def decode_image(data: bytes, kind: InputKind, name: str, *, as_stored: bool = False) -> Decoded:
     """Return the first picture in a file's bytes, as `kind` wants it.
 
     Colours: palettes, CMYK, 16 bits and embedded colour profiles become 8-bit sRGB, transparency
@@ -74,15 +76,59 @@ def decode_image(data: bytes, kind: InputKind, name: str) -> Decoded:
         data: the whole file.
         kind: what the model takes; maps must be lossless grey or palette files.
         name: the file's name, for messages.
+        as_stored: leave out EXIF rotations (but those of TIFFs) and colour profiles, as software
+            for training and evaluating networks mostly does.
 
     Raises:
         SampleError: no picture, damaged, cut short, too large, or ids that can't be read as such.
     """
+    with _opened(data, name) as image:
+        return _decode(image, kind, name, as_stored=as_stored)
+
+
+@dataclass(frozen=True)
+class Header:
+    """What is known of a picture before it is unpacked.
+
+    Attributes:
+        format: "PNG", "JPEG" …
+        width: as stored, in pixels.
+        height: as stored.
+        traits: what not all software heeds: "transparency", "more than 8 bits", "EXIF rotation",
+            "colour profile" (another than sRGB).
+    """
+
+    format: str
+    width: int
+    height: int
+    traits: tuple[str, ...] = ()
+
+
+def read_header(data: bytes, name: str) -> Header:
+    """Return what the head of a file's bytes says.
+
+    Raises:
+        SampleError: no picture.
+    """
+    with _opened(data, name) as image:
+        found = {
+            "transparency": image.has_transparency_data,
+            "more than 8 bits": image.mode.startswith(("I", "F")),
+            "EXIF rotation": image.format != "TIFF" and _orientation(image) > 1,
+            "colour profile": _foreign_profile(image) is not None,
+        }
+        traits = tuple(name for name, is_there in found.items() if is_there)
+        return Header(image.format or "", image.width, image.height, traits)
+
+
+@contextmanager
+def _opened(data: bytes, name: str) -> Iterator[ImageFile.ImageFile]:
+    """Open a file's bytes; whatever Pillow raises becomes a sentence."""
     if not data:
         raise SampleError(f"{name} is empty")
     try:
         with Image.open(io.BytesIO(data), formats=_PICTURE_FORMATS) as image:
-            return _decode(image, kind, name)
+            yield image
     except SampleError:
         raise
     except UnidentifiedImageError:
@@ -99,29 +145,31 @@ def _too_large(name: str) -> SampleError:
     return SampleError(f"{name} has more than {MAX_PIXELS} pixels", hint="it may be a bomb")
 
 
-def _decode(image: ImageFile.ImageFile, kind: InputKind, name: str) -> Decoded:
+def _decode(image: ImageFile.ImageFile, kind: InputKind, name: str, *, as_stored: bool) -> Decoded:
     if image.width * image.height > MAX_PIXELS:  # from the header: nothing is unpacked yet
         raise _too_large(name)
     if isinstance(kind, RGB | Grey):
-        upright, orientation = _load(image)
-        shown = _as_shown(upright, name).convert("RGB" if isinstance(kind, RGB) else "L")
+        upright, orientation = _load(image, as_stored=as_stored)
+        shown = _as_shown(upright, name, as_stored=as_stored).convert(
+            "RGB" if isinstance(kind, RGB) else "L"
+        )
         return Decoded(np.array(shown), orientation)
     _refuse_colour(image, name)
     step = _id_step(image)
-    upright, orientation = _load(image)
+    upright, orientation = _load(image, as_stored=as_stored)
     ids = np.asarray(upright).astype(np.int32) // step
     _check_ids(ids, kind, name)
     return Decoded(ids, orientation)
 
 
-def _load(image: ImageFile.ImageFile) -> tuple[Image.Image, int]:
+def _load(image: ImageFile.ImageFile, *, as_stored: bool) -> tuple[Image.Image, int]:
     """Return the picture unpacked and upright, and the orientation it had."""
     if image.format == "TIFF":  # Pillow turns these itself while unpacking
         orientation = _orientation(image)
         image.load()
         return image, orientation
     image.load()
-    orientation = _orientation(image)
+    orientation = 1 if as_stored else _orientation(image)
     return (image.transpose(_TURNS[orientation]) if orientation > 1 else image), orientation
 
 
@@ -133,7 +181,7 @@ def _orientation(image: ImageFile.ImageFile) -> int:
     return orientation if orientation in _TURNS else 1
 
 
-def _as_shown(image: Image.Image, name: str) -> Image.Image:
+def _as_shown(image: Image.Image, name: str, *, as_stored: bool) -> Image.Image:
     """Return the picture opaque, with 8 bits, in a mode that converts to RGB and L."""
     if image.mode.startswith(("I", "F")):
         return _from_wide(image, name)
@@ -141,7 +189,7 @@ def _as_shown(image: Image.Image, name: str) -> Image.Image:
         image = image.convert("RGBA")
     elif image.mode == "P":
         image = image.convert("RGB")
-    image = _in_srgb(image)
+    image = image if as_stored else _in_srgb(image)
     if image.mode != "RGBA":
         return image
     return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
@@ -159,18 +207,28 @@ def _from_wide(image: Image.Image, name: str) -> Image.Image:
 
 def _in_srgb(image: Image.Image) -> Image.Image:
     """Return the picture in sRGB if it embeds another colour profile that can be used."""
-    profile = image.info.get("icc_profile")
-    if not profile or image.mode not in ("L", "RGB", "RGBA", "CMYK"):
+    source = _foreign_profile(image)
+    if source is None:
         return image
     try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        if "sRGB" in ImageCms.getProfileDescription(source):
-            return image  # most pictures: spares 10 ms each
         mode = "RGBA" if image.mode == "RGBA" else "RGB"
         target = ImageCms.createProfile("sRGB")
         return ImageCms.profileToProfile(image, source, target, outputMode=mode) or image
-    except (ImageCms.PyCMSError, OSError):  # damaged, or of another colour space than the picture
+    except (ImageCms.PyCMSError, OSError):  # of another colour space than the picture
         return image
+
+
+def _foreign_profile(image: Image.Image) -> ImageCms.ImageCmsProfile | None:
+    """Return the colour profile that a picture embeds, if it is another than sRGB."""
+    data = image.info.get("icc_profile")
+    if not data or image.mode not in ("L", "RGB", "RGBA", "CMYK"):
+        return None
+    try:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(data))
+        # most pictures embed sRGB: sparing them the conversion spares 10 ms each
+        return None if "sRGB" in ImageCms.getProfileDescription(profile) else profile
+    except (ImageCms.PyCMSError, OSError):  # damaged
+        return None
 
 
 def _refuse_colour(image: ImageFile.ImageFile, name: str) -> None:

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from i2ikit.checkpoints import hash_file
 from i2ikit.errors import RunError
 from i2ikit.translation.home import Home
 from i2ikit.translation.plan import Plan, Shard, load_plan
 from i2ikit.translation.receipts import Receipt, is_done, read_receipts
-from i2ikit.translation.records import METADATA, hash_file, read_carried, to_line
+from i2ikit.translation.records import METADATA, read_carried, to_line
 
 
 @dataclass

@@ -90,12 +90,6 @@ def read_carried(home: Home) -> dict[str, str]:
         return {}
 
 
-def hash_file(path: Path) -> str:
-    """Return a file's SHA-256."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def to_line(row: Mapping[str, Any]) -> str:
     """Return a row as a line of JSON."""
     return json.dumps(row, ensure_ascii=False) + "\n"

@@ -15,17 +15,19 @@ import pytest
 import torch
 from PIL import ExifTags, Image, ImageCms
 from safetensors.torch import load_file
-from torchvision.transforms import functional  # type: ignore[import-untyped]
-from torchvision.utils import save_image  # type: ignore[import-untyped]
+from torchvision.transforms import functional
+from torchvision.utils import save_image
 
 from i2ikit.data.images import (
     _PICTURE_FORMATS,
     MAX_PIXELS,
     Array,
+    Header,
     ImageFormat,
     Rounding,
     decode_image,
     encode_image,
+    read_header,
     to_pixels,
     to_tensor,
 )
@@ -166,6 +168,89 @@ def test_embedded_profile_is_converted_to_srgb(mode: str) -> None:
 @pytest.mark.parametrize("profile", [b"broken", swapped_profile("sRGB")])
 def test_a_broken_profile_and_one_named_srgb_change_nothing(profile: bytes) -> None:
     assert np.array_equal(decoded(file(colours(), icc_profile=profile)), colours())
+
+
+# pictures, as they are stored
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP"])
+def test_as_stored_leaves_rotations_and_profiles_out(form: str) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    profile = swapped_profile("swap")
+    data = file(Image.fromarray(colours()), form, exif=exif, icc_profile=profile)
+    found = decode_image(data, RGB(), "x", as_stored=True)
+    with Image.open(io.BytesIO(data)) as image:
+        assert np.array_equal(found.array, np.array(image.convert("RGB")))
+    assert (found.orientation, found.stored_size) == (1, (24, 16))
+    assert decode_image(data, RGB(), "x").orientation == 6
+
+
+def test_as_stored_turns_a_tiff_as_pillow_itself_does() -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    data = file(colours(), "TIFF", exif=exif)
+    found = decode_image(data, RGB(), "x", as_stored=True).array
+    with Image.open(io.BytesIO(data)) as image:
+        assert np.array_equal(found, np.array(image.convert("RGB")))
+
+
+def test_as_stored_still_lays_alpha_over_white_and_scales_16_bits() -> None:
+    clear = file(np.array([[[100, 0, 200, 0]]], np.uint8))
+    deep = file(np.array([[0, 257 * 7, 65535]], np.uint16))
+    assert decode_image(clear, RGB(), "x", as_stored=True).array.tolist() == [[[255] * 3]]
+    assert decode_image(deep, Grey(), "x", as_stored=True).array.tolist() == [[0, 7, 255]]
+
+
+# heads of files
+
+
+@pytest.mark.parametrize(
+    ("form", "mode"), [("PNG", "RGB"), ("JPEG", "L"), ("JPEG", "CMYK"), ("WEBP", "RGB")]
+)
+def test_header_tells_format_and_size(form: str, mode: str) -> None:
+    data = file(Image.fromarray(colours(30, 20)).convert(mode), form)
+    assert read_header(data, "x") == Header(form, 30, 20)
+
+
+def turned() -> bytes:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 8
+    return file(colours(30, 20), "JPEG", exif=exif)
+
+
+@pytest.mark.parametrize(
+    ("data", "trait"),
+    [
+        (file(Image.new("RGBA", (30, 20))), "transparency"),
+        (file(Image.new("LA", (30, 20))), "transparency"),
+        (file(Image.new("P", (30, 20)), transparency=b"\x00"), "transparency"),
+        (file(np.zeros((20, 30), np.uint16)), "more than 8 bits"),
+        (file(np.zeros((20, 30), np.float32), "TIFF"), "more than 8 bits"),
+        (turned(), "EXIF rotation"),
+        (file(colours(30, 20), icc_profile=swapped_profile("swap")), "colour profile"),
+    ],
+)
+def test_header_tells_what_not_all_software_heeds(data: bytes, trait: str) -> None:
+    header = read_header(data, "x")
+    assert header.traits == (trait,)
+    assert (header.width, header.height) == (30, 20)
+
+
+def test_an_embedded_srgb_profile_is_no_trait() -> None:
+    profile = swapped_profile("sRGB")
+    assert read_header(file(colours(), icc_profile=profile), "x").traits == ()
+
+
+def test_header_needs_only_the_head_of_a_file() -> None:
+    data = file(colours(64, 64), "JPEG")
+    assert read_header(data[: len(data) // 2], "x") == Header("JPEG", 64, 64)
+
+
+@pytest.mark.parametrize(("data", "reason"), [(b"", "is empty"), (b"text", "holds no picture")])
+def test_what_is_no_picture_has_no_header(data: bytes, reason: str) -> None:
+    with pytest.raises(SampleError, match=f"^x.png {reason}"):
+        read_header(data, "x.png")
 
 
 # EXIF
