@@ -9,8 +9,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from i2ikit import evaluate
     from i2ikit.errors import I2IError
-    from i2ikit.hookspecs import ModelEntry, hookimpl
+    from i2ikit.evaluate.features import Features, Measured
+    from i2ikit.evaluate.space import FeatureSpace
+    from i2ikit.hookspecs import FeaturesEntry, MetricEntry, ModelEntry, WeightsFile, hookimpl
     from i2ikit.loading import load_model
     from i2ikit.model import RGB, Checkpoint, Grey, InstanceMap, LabelMap, Model, SizeRule
     from i2ikit.options import NoOptions, Options
@@ -21,10 +24,15 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Checkpoint": "i2ikit.model",
+    "FeatureSpace": "i2ikit.evaluate.space",
+    "Features": "i2ikit.evaluate.features",
+    "FeaturesEntry": "i2ikit.hookspecs",
     "Grey": "i2ikit.model",
     "I2IError": "i2ikit.errors",
     "InstanceMap": "i2ikit.model",
     "LabelMap": "i2ikit.model",
+    "Measured": "i2ikit.evaluate.features",
+    "MetricEntry": "i2ikit.hookspecs",
     "Model": "i2ikit.model",
     "ModelEntry": "i2ikit.hookspecs",
     "NoOptions": "i2ikit.options",
@@ -32,6 +40,7 @@ _HOMES = {
     "RGB": "i2ikit.model",
     "RunSummary": "i2ikit.translation.run",
     "SizeRule": "i2ikit.model",
+    "WeightsFile": "i2ikit.hookspecs",
     "audit": "i2ikit.translation.audit",
     "hookimpl": "i2ikit.hookspecs",
     "load_model": "i2ikit.loading",
@@ -41,17 +50,24 @@ _HOMES = {
 __all__ = [
     "RGB",
     "Checkpoint",
+    "FeatureSpace",
+    "Features",
+    "FeaturesEntry",
     "Grey",
     "I2IError",
     "InstanceMap",
     "LabelMap",
+    "Measured",
+    "MetricEntry",
     "Model",
     "ModelEntry",
     "NoOptions",
     "Options",
     "RunSummary",
     "SizeRule",
+    "WeightsFile",
     "audit",
+    "evaluate",
     "hookimpl",
     "load_model",
     "translate",
@@ -63,6 +79,8 @@ def __dir__() -> list[str]:
 
 
 def __getattr__(name: str) -> Any:
+    if name == "evaluate":
+        return importlib.import_module("i2ikit.evaluate")
     if name not in _HOMES:
         raise AttributeError(f"module 'i2ikit' has no attribute '{name}'")
     return getattr(importlib.import_module(_HOMES[name]), name)

@@ -30,9 +30,80 @@ class ModelEntry:
     api: int = API_VERSION
 
 
+@dataclass(frozen=True)
+class WeightsFile:
+    """A file of weights that a feature space needs, by the name it is known under.
+
+    Attributes:
+        name: the official file's name.
+        url: where it can be downloaded from; "" if nowhere by itself.
+        sha256: the digest of the official file, or its beginning; "" if unknown.
+    """
+
+    name: str
+    url: str = ""
+    sha256: str = ""
+
+
+@dataclass(frozen=True)
+class FeaturesEntry:
+    """One feature space a plugin offers, in which metrics can be measured.
+
+    `space` names a function as `"module:function"`; called with the keyword arguments `argument`
+    (what follows the colon in `--features NAME:ARGUMENT`, or ""), `dims` (int, or None for the
+    usual), `weights` (the path of the file, or None if the space has no file) and `convention` (""
+    for the usual), it returns an `i2ikit.FeatureSpace`.
+
+    Attributes:
+        weights: the file it needs, if one; i2ikit looks for it.
+        module: what it imports that may not be installed.
+        extra: what pip installs for that, for messages.
+    """
+
+    name: str
+    space: str
+    weights: WeightsFile | None = None
+    summary: str = ""
+    module: str = ""
+    extra: str = ""
+    api: int = API_VERSION
+
+
+@dataclass(frozen=True)
+class MetricEntry:
+    """One metric a plugin offers: a comparison of two sets of features.
+
+    `metric` names a function as `"module:function"`; called with two `i2ikit.Features` (real,
+    generated) and an instance of the class that `options` names, it returns an `i2ikit.Measured`.
+
+    Attributes:
+        options: `"module:Name"` of an `i2ikit.Options`; "" for a metric without.
+        features: the feature space it is measured in if the user names none.
+        only: whether it is defined in no other space.
+        by_statistics: whether mean and covariance of each side are all it needs.
+    """
+
+    name: str
+    metric: str
+    options: str = ""
+    summary: str = ""
+    features: str = "inception"
+    only: bool = False
+    by_statistics: bool = False
+    api: int = API_VERSION
+
+
 class Hooks:
     """What i2ikit asks of every plugin."""
 
     @hookspec
     def i2ikit_models(self) -> Sequence[ModelEntry]:  # type: ignore[empty-body]
         """Return the models this plugin offers."""
+
+    @hookspec
+    def i2ikit_features(self) -> Sequence[FeaturesEntry]:  # type: ignore[empty-body]
+        """Return the feature spaces this plugin offers."""
+
+    @hookspec
+    def i2ikit_metrics(self) -> Sequence[MetricEntry]:  # type: ignore[empty-body]
+        """Return the metrics this plugin offers."""

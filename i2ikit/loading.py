@@ -70,7 +70,7 @@ def load(
     blocked: Iterable[str] = (),
 ) -> Loaded:
     """Do what `load_model` does, on the CPU, and keep what a run records of the checkpoint."""
-    model_class = resolve_model(discover(blocked).model(name))
+    model_class = resolve_model(discover(blocked).find(ModelEntry, name))
     if direction not in model_class.directions:
         raise UsageError(
             f"model '{name}' can't translate {direction}",

@@ -10,14 +10,24 @@ import importlib
 import importlib.metadata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
 import pluggy
 
 from i2ikit.errors import PluginError, UsageError, did_you_mean
-from i2ikit.hookspecs import API_VERSION, Hooks, ModelEntry
+from i2ikit.hookspecs import API_VERSION, FeaturesEntry, Hooks, MetricEntry, ModelEntry
 
 GROUP = "i2ikit"
+
+Entry: TypeAlias = ModelEntry | FeaturesEntry | MetricEntry
+AnyEntry = TypeVar("AnyEntry", ModelEntry, FeaturesEntry, MetricEntry)
+
+#: What the entries of each kind are called.
+_NOUNS: dict[type[Entry], str] = {
+    ModelEntry: "model",
+    FeaturesEntry: "feature space",
+    MetricEntry: "metric",
+}
 
 
 @dataclass(frozen=True)
@@ -28,7 +38,7 @@ class Plugin:
         name: the entry point's name.
         package: the distribution that declares it.
         version: that distribution's version.
-        models: what it offers.
+        entries: what it offers.
         problem: why it can't be used; "" if it can.
         is_blocked: whether `-p no:NAME` kept it from being imported.
     """
@@ -36,45 +46,53 @@ class Plugin:
     name: str
     package: str
     version: str
-    models: tuple[ModelEntry, ...] = ()
+    entries: tuple[Entry, ...] = ()
     problem: str = ""
     is_blocked: bool = False
 
 
 @dataclass(frozen=True)
 class Catalogue:
-    """All plugins found, and the models they offer."""
+    """All plugins found, and what they offer."""
 
     plugins: tuple[Plugin, ...] = field(default_factory=tuple)
 
-    def models(self) -> list[tuple[ModelEntry, Plugin]]:
-        """Return every usable model with its plugin, by name."""
-        found = [(entry, plugin) for plugin in self.plugins for entry in plugin.models]
+    def offered(self, kind: type[AnyEntry]) -> list[tuple[AnyEntry, Plugin]]:
+        """Return every usable entry of a kind with its plugin, by name."""
+        found = [
+            (entry, plugin)
+            for plugin in self.plugins
+            for entry in plugin.entries
+            if isinstance(entry, kind)
+        ]
         return sorted(found, key=lambda pair: pair[0].name)
 
-    def model(self, name: str) -> ModelEntry:
-        """Return the entry of the model called `name`.
+    def find(self, kind: type[AnyEntry], name: str) -> AnyEntry:
+        """Return the entry of a kind that is called `name`.
 
         Raises:
             UsageError: there is none.
             PluginError: two packages offer it.
         """
-        found = [(entry, plugin) for entry, plugin in self.models() if entry.name == name]
+        found = [(entry, plugin) for entry, plugin in self.offered(kind) if entry.name == name]
         if not found:
-            raise UsageError(f"unknown model '{name}'", hint=self._hint(name))
+            raise UsageError(f"unknown {_NOUNS[kind]} '{name}'", hint=self._hint(kind, name))
         if len(found) > 1:
             owners = " and ".join(f"{p.package} {p.version}" for _, p in found)
             blocks = " or ".join(f"-p no:{p.name}" for _, p in found)
-            raise PluginError(f"model '{name}' is offered by {owners}", hint=f"use {blocks}")
+            raise PluginError(
+                f"{_NOUNS[kind]} '{name}' is offered by {owners}", hint=f"use {blocks}"
+            )
         return found[0][0]
 
-    def _hint(self, name: str) -> str:
+    def _hint(self, kind: type[Entry], name: str) -> str:
         for plugin in self.plugins:
             if plugin.name == name and plugin.is_blocked:
                 return f"plugin '{name}' is blocked by -p no:{name}"
             if plugin.name == name and plugin.problem:
                 return f"plugin '{name}' of {plugin.package} is broken: {plugin.problem}"
-        return did_you_mean(name, [entry.name for entry, _ in self.models()])
+        names = [e.name for p in self.plugins for e in p.entries if isinstance(e, kind)]
+        return did_you_mean(name, names)
 
 
 def discover(blocked: Iterable[str] = ()) -> Catalogue:
@@ -114,11 +132,11 @@ def _load(
     if point.name in blocked:
         return Plugin(point.name, package, version, is_blocked=True)
     try:
-        models = read_models(point.load())
+        entries = read_entries(point.load())
     except (Exception, SystemExit) as error:  # a stranger's module may raise, or exit, as it likes
         reason = error.message if isinstance(error, PluginError) else _reason(error)
         return Plugin(point.name, package, version, problem=reason)
-    return Plugin(point.name, package, version, models=tuple(models))
+    return Plugin(point.name, package, version, entries=tuple(entries))
 
 
 def _reason(error: BaseException) -> str:
@@ -126,8 +144,8 @@ def _reason(error: BaseException) -> str:
     return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
 
 
-def read_models(module: Any) -> Sequence[ModelEntry]:
-    """Return what a plugin's hooks offer, after checking them.
+def read_entries(module: Any) -> Sequence[Entry]:
+    """Return what a plugin's hooks offer, after checking it.
 
     Raises:
         PluginError: a hook i2ikit doesn't have, or entries it can't use.
@@ -139,22 +157,38 @@ def read_models(module: Any) -> Sequence[ModelEntry]:
         manager.check_pending()
     except pluggy.PluginValidationError as error:
         raise PluginError(f"hook unknown to i2ikit: {error}") from None
-    entries = [entry for offered in manager.hook.i2ikit_models() for entry in offered]
+    hooks = manager.hook
+    return [
+        *_checked(hooks.i2ikit_models, ModelEntry),
+        *_checked(hooks.i2ikit_features, FeaturesEntry),
+        *_checked(hooks.i2ikit_metrics, MetricEntry),
+    ]
+
+
+def _checked(hook: pluggy.HookCaller, kind: type[Entry]) -> list[Entry]:
+    entries = [entry for offered in hook() for entry in offered]
     for entry in entries:
-        _check_entry(entry)
+        _check_entry(entry, kind, hook.name)
     return entries
 
 
-def _check_entry(entry: Any) -> None:
-    if not isinstance(entry, ModelEntry):
-        raise PluginError(f"i2ikit_models returned {entry!r}, which is no ModelEntry")
+def _check_entry(entry: Any, kind: type[Entry], hook: str) -> None:
+    if not isinstance(entry, kind):
+        raise PluginError(f"{hook} returned {entry!r}, which is no {kind.__name__}")
+    what = f"{_NOUNS[kind]} '{entry.name}'"
     if entry.api != API_VERSION:
-        raise PluginError(
-            f"model '{entry.name}' was written for API {entry.api}, this i2ikit has {API_VERSION}"
-        )
-    for path in filter(None, (entry.model, entry.options)):
+        raise PluginError(f"{what} was written for API {entry.api}, this i2ikit has {API_VERSION}")
+    for path in _heavy_names(entry):
         if path.count(":") != 1:
-            raise PluginError(f"model '{entry.name}' names '{path}', not 'module:Name'")
+            raise PluginError(f"{what} names '{path}', not 'module:Name'")
+
+
+def _heavy_names(entry: Entry) -> tuple[str, ...]:
+    """Return what an entry names as `"module:Name"`."""
+    if isinstance(entry, FeaturesEntry):
+        return (entry.space,)
+    heavy = entry.model if isinstance(entry, ModelEntry) else entry.metric
+    return (heavy, entry.options) if entry.options else (heavy,)
 
 
 def resolve(path: str) -> Any:

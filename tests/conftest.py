@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,9 +13,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import i2ikit.plugins
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    torch.set_num_threads(1)  # several workers with all cores each only wait for one another
 
 THIRDPARTY = Path(__file__).parent / "thirdparty"
 GOLDEN = Path(__file__).parent / "golden"
@@ -44,6 +49,22 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 def fakes(install: Callable[..., None]) -> None:
     """Make the models of `tests.fakes` available."""
     install("fakes", fakes="tests.fakes")
+
+
+@pytest.fixture
+def new_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Return an empty home, where caches and weights are looked for."""
+    home = tmp_path / "home"
+    monkeypatch.setenv("HOME", str(home))
+    for name in ("TORCH_HOME", "XDG_CACHE_HOME", "I2IKIT_WEIGHTS"):
+        monkeypatch.delenv(name, raising=False)
+    return home
+
+
+@pytest.fixture
+def measures(install: Callable[..., None], new_home: Path) -> None:
+    """Make the feature spaces and metrics of `tests.evaluate.fakes` available."""
+    install("measures", measures="tests.evaluate.fakes")
 
 
 def picture(width: int = 12, height: int = 8, seed: int = 0) -> Image.Image:

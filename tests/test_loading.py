@@ -94,7 +94,20 @@ def test_public_names_are_these() -> None:
     assert set(i2ikit.__all__) <= set(dir(i2ikit))
     assert all(getattr(i2ikit, name) is not None for name in i2ikit.__all__)
     promised = (
-        "RGB Checkpoint Grey I2IError InstanceMap LabelMap Model ModelEntry NoOptions Options"
-        " RunSummary SizeRule audit hookimpl load_model translate"
+        "RGB Checkpoint FeatureSpace Features FeaturesEntry Grey I2IError InstanceMap LabelMap"
+        " Measured MetricEntry Model ModelEntry NoOptions Options RunSummary SizeRule WeightsFile"
+        " audit evaluate hookimpl load_model translate"
     )
     assert " ".join(i2ikit.__all__) == promised
+
+
+def test_public_names_of_evaluation_are_these() -> None:
+    names = i2ikit.evaluate.__all__
+    assert set(names) <= set(dir(i2ikit.evaluate))
+    assert all(getattr(i2ikit.evaluate, name) is not None for name in names)
+    promised = (
+        "Compute Result Statistics conditional_inception_score fd fid fid_infinity"
+        " inception_score kid label_consistency load_statistics lpips_diversity lpips_pairs measure"
+        " precision_recall psnr save_statistics ssim statistics"
+    )
+    assert " ".join(names) == promised

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from i2ikit.errors import PluginError, UsageError
-from i2ikit.hookspecs import API_VERSION
+from i2ikit.hookspecs import API_VERSION, FeaturesEntry, MetricEntry, ModelEntry
 from i2ikit.plugins import discover, resolve
 
 Install = Callable[..., None]
@@ -27,10 +27,10 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, st
     return write
 
 
-def offering(entry: str) -> str:
+def offering(entry: str, hook: str = "i2ikit_models") -> str:
     return (
-        "from i2ikit import ModelEntry, hookimpl\n"
-        f"@hookimpl\ndef i2ikit_models():\n    return [{entry}]\n"
+        "from i2ikit import FeaturesEntry, MetricEntry, ModelEntry, hookimpl\n"
+        f"@hookimpl\ndef {hook}():\n    return [{entry}]\n"
     )
 
 
@@ -40,7 +40,7 @@ def problem(name: str) -> str:
 
 
 def test_the_four_models_are_there() -> None:
-    names = {entry.name for entry, _ in discover().models()}
+    names = {entry.name for entry, _ in discover().offered(ModelEntry)}
     assert {"bicyclegan", "munit", "pix2pixhd", "unit"} <= names
     assert not [plugin for plugin in discover().plugins if plugin.problem]
 
@@ -55,6 +55,22 @@ def test_the_four_models_are_there() -> None:
         (offering("'munit'"), "returned 'munit', which is no ModelEntry"),
         (offering("ModelEntry('x', model='m:X', api=99)"), f"this i2ikit has {API_VERSION}"),
         (offering("ModelEntry('x', model='m.X')"), "not 'module:Name'"),
+        (
+            offering("ModelEntry('x', model='m:X')", "i2ikit_metrics"),
+            "i2ikit_metrics returned ModelEntry(",
+        ),
+        (
+            offering("MetricEntry('x', metric='m:x', options='x')", "i2ikit_metrics"),
+            "metric 'x' names 'x', not 'module:Name'",
+        ),
+        (
+            offering("FeaturesEntry('x', space='m.x')", "i2ikit_features"),
+            "feature space 'x' names 'm.x', not 'module:Name'",
+        ),
+        (
+            offering("FeaturesEntry('x', space='m:x', api=0)", "i2ikit_features"),
+            "feature space 'x' was written for API 0",
+        ),
         (offering("").replace("i2ikit_models", "i2ikit_modles"), "hook unknown to i2ikit"),
         (offering("1/0"), "ZeroDivisionError"),
     ],
@@ -65,12 +81,28 @@ def test_a_broken_plugin_is_listed_and_harms_no_other(
     module("stranger", code)
     install("strange-package", odd="stranger")
     assert reason in problem("odd")
-    assert discover().model("munit").name == "munit"
+    assert discover().find(ModelEntry, "munit").name == "munit"
 
 
 def test_an_unknown_model_gets_the_nearest_name() -> None:
     with pytest.raises(UsageError, match="did you mean 'munit'"):
-        discover().model("munti")
+        discover().find(ModelEntry, "munti")
+
+
+def test_metrics_and_feature_spaces_have_names_of_their_own() -> None:
+    with pytest.raises(UsageError, match="unknown metric 'fdi'"):
+        discover().find(MetricEntry, "fdi")
+    with pytest.raises(UsageError, match="unknown feature space 'fid'"):
+        discover().find(FeaturesEntry, "fid")
+
+
+def test_two_packages_with_one_metric_are_named(
+    install: Install, module: Callable[[str, str], None]
+) -> None:
+    module("stranger", offering("MetricEntry('fid', metric='stranger:x')", "i2ikit_metrics"))
+    install("strange-package", other="stranger")
+    with pytest.raises(PluginError, match="'fid' is offered by i2ikit"):
+        discover().find(MetricEntry, "fid")
 
 
 def test_the_name_of_a_broken_plugin_says_why(
@@ -79,7 +111,7 @@ def test_the_name_of_a_broken_plugin_says_why(
     module("stranger", "raise RuntimeError('no luck')")
     install("strange-package", odd="stranger")
     with pytest.raises(UsageError, match="of strange-package is broken: RuntimeError: no luck"):
-        discover().model("odd")
+        discover().find(ModelEntry, "odd")
 
 
 def test_two_packages_with_one_model_are_named(
@@ -88,10 +120,10 @@ def test_two_packages_with_one_model_are_named(
     module("stranger", offering("ModelEntry('munit', model='stranger:X')"))
     install("strange-package", other="stranger")
     with pytest.raises(PluginError) as caught:
-        discover().model("munit")
+        discover().find(ModelEntry, "munit")
     assert "strange-package 1.0" in str(caught.value)
     assert "-p no:munit or -p no:other" in str(caught.value)
-    assert discover(blocked=["munit"]).model("munit").model == "stranger:X"
+    assert discover(blocked=["munit"]).find(ModelEntry, "munit").model == "stranger:X"
 
 
 def test_two_plugins_of_one_entry_point_name_are_both_loaded(
@@ -99,8 +131,8 @@ def test_two_plugins_of_one_entry_point_name_are_both_loaded(
 ) -> None:
     module("stranger", offering("ModelEntry('theirs', model='stranger:X')"))
     install("strange-package", munit="stranger")
-    assert discover().model("theirs")
-    assert discover().model("munit")
+    assert discover().find(ModelEntry, "theirs")
+    assert discover().find(ModelEntry, "munit")
 
 
 def test_a_blocked_plugin_is_not_imported(
@@ -113,7 +145,7 @@ def test_a_blocked_plugin_is_not_imported(
     assert not plugin.problem
     assert "stranger" not in sys.modules
     with pytest.raises(UsageError, match="blocked by -p no:odd"):
-        discover(["odd"]).model("odd")
+        discover(["odd"]).find(ModelEntry, "odd")
 
 
 @pytest.mark.parametrize("path", ["nowhere:X", "i2ikit.model:Nothing"])

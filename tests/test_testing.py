@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from i2ikit.errors import ModelError
+from i2ikit.hookspecs import ModelEntry
 from i2ikit.model import RGB, Grey, InputKind, InstanceMap, LabelMap, Model, SizeRule, Tree
 from i2ikit.options import Options, make_options
 from i2ikit.plugins import discover, resolve
@@ -200,7 +201,7 @@ def test_broken_promises_are_named(parts: dict[str, Any], message: str) -> None:
 def test_our_models_keep_every_promise(name: str, options: dict[str, Any]) -> None:
     """With random weights and statistics, as no checkpoint is loaded."""
     torch.manual_seed(0)
-    model_class = resolve(discover().model(name).model)
+    model_class = resolve(discover().find(ModelEntry, name).model)
     model = model_class(make_options(model_class.Options, options))
     for buffer in filter(torch.is_floating_point, model.buffers()):
         nn.init.uniform_(buffer)

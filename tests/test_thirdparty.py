@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from i2ikit.translation.audit import audit
 from tests.conftest import install_foreign, picture, pixels
@@ -30,9 +33,9 @@ def run(environment: dict[str, str], *words: object) -> subprocess.CompletedProc
 def test_it_is_listed(environment: dict[str, str]) -> None:
     done = run(environment, "plugins")
     assert done.returncode == 0
-    assert ["invert", "i2ikit-invert", "1.2.3", "invert", "ok"] in [
-        line.split() for line in done.stdout.splitlines()
-    ]
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("invert ")]
+    columns = ["invert", "i2ikit-invert", "1.2.3", "invert, colours, mean-gap", "ok"]
+    assert re.split(" {2,}", line) == columns
 
 
 def test_it_translates(environment: dict[str, str], pictures: Path, tmp_path: Path) -> None:
@@ -51,6 +54,22 @@ def test_its_options_are_shown_and_checked(
     )
     assert wrong.returncode == 2
     assert "-o strength=2" in wrong.stderr
+
+
+def test_its_metric_is_measured_in_its_feature_space(
+    environment: dict[str, str], pictures: Path, tmp_path: Path
+) -> None:
+    black = tmp_path / "black"
+    black.mkdir()
+    Image.new("RGB", (20, 20)).save(black / "0.png")
+    done = run(
+        environment, "eval", "all", black, pictures, "--metrics", "mean-gap", "--json", "--no-cache"
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    levels = [pixels(path).mean() / 255 for path in pictures.rglob("*.png")]
+    assert found["value"] == pytest.approx(3 * 256 * np.mean(levels), rel=0.05)
+    assert found["card"]["features"] == "colours"
 
 
 def test_a_broken_package_beside_it_harms_nothing(

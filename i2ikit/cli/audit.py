@@ -7,11 +7,9 @@ from typing import Annotated
 
 import typer
 
-from i2ikit.cli.shared import print_json
+from i2ikit.cli.shared import WITH_FAILURES, print_json
 from i2ikit.errors import counted
 
-#: Exit status of a run, or a folder, that is complete but for inputs that failed.
-WITH_FAILURES = 3
 _SHOWN = 5
 
 

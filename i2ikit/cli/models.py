@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from i2ikit.cli.shared import blocked_plugins, complete_model, print_json
+from i2ikit.hookspecs import ModelEntry
 
 if TYPE_CHECKING:
     from i2ikit.plugins import Catalogue
@@ -29,7 +30,7 @@ def models(
         return
     from i2ikit.describe import describe_model
 
-    facts = describe_model(catalogue.model(name))
+    facts = describe_model(catalogue.find(ModelEntry, name))
     if as_json:
         print_json(facts)
     else:
@@ -37,7 +38,7 @@ def models(
 
 
 def _list(catalogue: Catalogue, *, as_json: bool) -> None:
-    found = catalogue.models()
+    found = catalogue.offered(ModelEntry)
     broken = [plugin for plugin in catalogue.plugins if plugin.problem]
     if as_json:
         print_json(

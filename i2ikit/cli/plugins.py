@@ -37,7 +37,7 @@ def show_plugins(context: typer.Context, as_json: AsJson = False) -> None:
     if as_json:
         print_json([asdict(plugin) for plugin in found])
         return
-    rows = [("plugin", "package", "version", "models", "state"), *map(_row, found)]
+    rows = [("plugin", "package", "version", "offers", "state"), *map(_row, found)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         typer.echo("  ".join(map(str.ljust, row, widths)).rstrip())
@@ -49,6 +49,6 @@ def _row(plugin: Plugin) -> tuple[str, str, str, str, str]:
         plugin.name,
         plugin.package,
         plugin.version,
-        ", ".join(entry.name for entry in plugin.models) or "-",
+        ", ".join(entry.name for entry in plugin.entries) or "-",
         "blocked" if plugin.is_blocked else state,
     )

@@ -8,6 +8,11 @@ from typing import Any
 
 import typer
 
+#: Exit status of a piece of work that is complete but for inputs that failed.
+WITH_FAILURES = 3
+#: Exit status after Ctrl-C, as shells have it.
+INTERRUPTED = 130
+
 
 @dataclass(frozen=True)
 class Shared:
@@ -28,9 +33,10 @@ def blocked_plugins(context: typer.Context) -> tuple[str, ...]:
 
 def complete_model(incomplete: str) -> list[str]:
     """Return the names of models that begin so, for the shell's completion."""
+    from i2ikit.hookspecs import ModelEntry
     from i2ikit.plugins import discover
 
-    names = (entry.name for entry, _ in discover().models())
+    names = (entry.name for entry, _ in discover().offered(ModelEntry))
     return [name for name in names if name.startswith(incomplete)]
 
 

@@ -1,0 +1,227 @@
+"""Outputs against true pictures: the formulas, the pairs, and the sets that have none."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import i2ikit
+from i2ikit.data.images import Pixels
+from i2ikit.errors import SampleError, SourceError, UsageError
+from i2ikit.evaluate.compute import Compute
+from i2ikit.evaluate.paired import lpips_pairs, psnr, ssim
+from i2ikit.evaluate.results import Result
+from tests.conftest import picture, pixels
+from tests.evaluate.conftest import IMAGES
+
+CPU = Compute(device="cpu")
+
+
+@pytest.fixture(scope="session")
+def alex(backbones: dict[str, Path]) -> Path:
+    return backbones["alex"]
+
+
+def pairs(truth: Any, generated: Any, backbone: Path, **options: Any) -> Result:
+    return lpips_pairs(truth, generated, backbone=backbone, **{"compute": CPU, **options})
+
+
+def random_pixels(seed: int, width: int = 32, height: int = 32) -> Pixels:
+    return np.array(picture(width, height, seed))
+
+
+def write(folder: Path, *names: str) -> Path:
+    """Write a picture of its own for each name."""
+    for seed, name in enumerate(names):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        picture(32, 32, seed).save(folder / name)
+    return folder
+
+
+@pytest.mark.parametrize("step", [1, 5, 255])
+def test_psnr_is_20_log_255_over_the_step(step: int) -> None:
+    black = np.zeros((4, 5, 3), np.uint8)
+    assert psnr(black, black + np.uint8(step)) == pytest.approx(20 * math.log10(255 / step))
+
+
+def test_identical_pictures_have_no_noise() -> None:
+    assert psnr(random_pixels(0), random_pixels(0)) == math.inf
+    assert ssim(random_pixels(0), random_pixels(0)) == pytest.approx(1, abs=1e-12)
+
+
+def straightforward_ssim(a: Pixels, b: Pixels) -> float:
+    """Return SSIM by its definition, a window at a time."""
+    offsets = range(-5, 6)
+    weights = np.array([[math.exp(-(y * y + x * x) / 4.5) for x in offsets] for y in offsets])
+    weights /= weights.sum()
+    found = []
+    for top in range(a.shape[0] - 10):
+        for left in range(a.shape[1] - 10):
+            for channel in range(3):
+                x, y = (p[top : top + 11, left : left + 11, channel].astype(float) for p in (a, b))
+                mean_x, mean_y = (weights * x).sum(), (weights * y).sum()
+                var_x = (weights * (x - mean_x) ** 2).sum()
+                var_y = (weights * (y - mean_y) ** 2).sum()
+                both = (weights * (x - mean_x) * (y - mean_y)).sum()
+                light = (2 * mean_x * mean_y + 6.5025) / (mean_x**2 + mean_y**2 + 6.5025)
+                found.append(light * (2 * both + 58.5225) / (var_x + var_y + 58.5225))
+    return float(np.mean(found))
+
+
+@pytest.mark.parametrize(("width", "height"), [(11, 11), (17, 13)])
+def test_ssim_is_that_of_the_paper(width: int, height: int) -> None:
+    a, noise = random_pixels(1, width, height), random_pixels(2, width, height)
+    near = (0.8 * a + 0.2 * noise).astype(np.uint8)
+    for b in (noise, near):
+        assert ssim(a, b) == pytest.approx(straightforward_ssim(a, b), rel=1e-9)
+
+
+def test_pictures_of_two_sizes_are_not_compared() -> None:
+    for measure in (psnr, ssim):
+        with pytest.raises(UsageError, match=r"shapes \(32, 32, 3\) and \(16, 32, 3\)"):
+            measure(random_pixels(0), random_pixels(0, height=16))
+
+
+def test_ssim_needs_its_window() -> None:
+    with pytest.raises(UsageError, match="a 40x10 picture has no SSIM: its window takes 11"):
+        ssim(random_pixels(0, 40, 10), random_pixels(1, 40, 10))
+
+
+def test_inputs_are_as_far_from_their_outputs_as_in_lpips(
+    golden: Any, alex: Path, tmp_path: Path
+) -> None:
+    for name in ("in0", "in1"):
+        (tmp_path / "true").mkdir(exist_ok=True)
+        (tmp_path / "made").mkdir(exist_ok=True)
+        shutil.copy(IMAGES / f"styles/{name}.png", tmp_path / "true")
+        shutil.copy(IMAGES / f"styles/{name}_style3.png", tmp_path / f"made/{name}.png")
+    found = pairs(tmp_path / "true", tmp_path / "made", alex)
+    known = golden["lpips"]["alex"]["input_to_style"]
+    expected = (known["in0_style3.png"] + known["in1_style3.png"]) / 2
+    assert found.value == pytest.approx(expected, rel=1e-4)
+    files = [[tmp_path / side / f"in{i}.png" for side in ("true", "made")] for i in (0, 1)]
+    arrays = [[pixels(path) for path in pair] for pair in files]
+    assert found.parts == {
+        "psnr": pytest.approx(np.mean([psnr(*pair) for pair in arrays])),
+        "ssim": pytest.approx(np.mean([ssim(*pair) for pair in arrays])),
+    }
+
+
+@pytest.fixture
+def translated(tmp_path: Path, fakes: None) -> tuple[Path, Path]:
+    """Return a folder of two pictures, and one of three translations of each."""
+    truth = write(tmp_path / "true", "x/0.png", "1.png")
+    i2ikit.translate(truth, tmp_path / "out", model="tint", style_sample=3)
+    return truth, tmp_path / "out"
+
+
+def test_of_several_outputs_there_are_a_mean_and_a_best(
+    translated: tuple[Path, Path], alex: Path
+) -> None:
+    truth, out = translated
+    found = pairs(truth, out, alex)
+    names = ("x/0", "1")
+    each = [
+        [
+            pairs([pixels(truth / f"{n}.png")], [pixels(out / f"{n}_s0{i}.png")], alex)
+            for i in range(3)
+        ]
+        for n in names
+    ]
+    assert found.value == pytest.approx(np.mean([[r.value for r in row] for row in each]), rel=1e-6)
+    best = {
+        "best": np.mean([min(r.value for r in row) for row in each]),
+        "psnr_best": np.mean([max(r.parts["psnr"] for r in row) for row in each]),
+        "ssim_best": np.mean([max(r.parts["ssim"] for r in row) for row in each]),
+    }
+    assert {name: found.parts[name] for name in best} == pytest.approx(best, rel=1e-6)
+    told = found.card["protocol"]
+    assert (told["inputs"], told["outputs"]) == (2, 6)
+
+
+def test_identical_pairs_are_left_out_of_psnr(alex: Path) -> None:
+    a, b, c = (random_pixels(seed) for seed in range(3))
+    found = pairs([a, b], [a, c], alex)
+    assert found.parts["psnr"] == pytest.approx(psnr(b, c))
+    assert found.card["protocol"]["identical"] == "1 pair, left out of PSNR"
+    same = pairs([a, b], [a, b], alex)
+    assert same.value == 0
+    assert "psnr" not in same.parts
+
+
+def test_what_has_no_partner_is_named(tmp_path: Path, alex: Path) -> None:
+    truth = write(tmp_path / "true", *(f"{place}.png" for place in range(8)))
+    made = write(tmp_path / "made", "0.jpg")
+    with pytest.raises(UsageError, match=r"7 of the 8 keys in .*true have .*: '1', .*'5', …") as e:
+        pairs(truth, made, alex)
+    assert "'6'" not in str(e.value)
+    with pytest.raises(UsageError, match=r"7 of the 8 keys in .*true have no partner in .*made"):
+        pairs(made, truth, alex)
+
+
+def test_an_input_has_one_truth(tmp_path: Path, alex: Path) -> None:
+    truth = write(tmp_path / "true", "a.png", "a.jpg")
+    with pytest.raises(UsageError, match=r"2 true pictures for 'a': .*a\.jpg and .*a\.png"):
+        pairs(truth, write(tmp_path / "made", "a.png"), alex)
+
+
+def test_sizes_must_agree(alex: Path) -> None:
+    message = r"picture 0 is 32x40, picture 0 is 32x32: LPIPS compares pictures of one size"
+    with pytest.raises(SampleError, match=message):
+        pairs([random_pixels(0)], [random_pixels(0, height=40)], alex)
+
+
+@pytest.mark.parametrize("side", ["true", "made"])
+def test_pairs_with_a_damaged_picture_are_left_out(tmp_path: Path, alex: Path, side: str) -> None:
+    truth = write(tmp_path / "true", "0.png", "1.png")
+    made = write(tmp_path / "made", "1.png", "0.png")
+    expected = pairs([pixels(truth / "0.png")], [pixels(made / "0.png")], alex).value
+    (tmp_path / side / "1.png").write_bytes(b"no picture")
+    found = pairs(truth, made, alex)
+    assert found.value == pytest.approx(expected, rel=1e-6)
+    failed = {name: found.card[name]["failed"] for name in ("real", "generated")}
+    assert [len(failed["real"]), len(failed["generated"])] == [side == "true", side == "made"]
+    with pytest.raises(SampleError, match=r"1\.png holds no picture"):
+        pairs(truth, made, alex, compute=Compute(device="cpu", on_error="stop"))
+
+
+def test_nothing_readable_is_an_error(tmp_path: Path, alex: Path) -> None:
+    truth, made = write(tmp_path / "true", "0.png"), write(tmp_path / "made", "0.png")
+    (made / "0.png").write_bytes(b"no picture")
+    with pytest.raises(SourceError, match=r"no pair of .*made can be measured: .*0\.png holds no"):
+        pairs(truth, made, alex)
+
+
+@pytest.mark.usefixtures("fakes")
+def test_a_tar_that_breaks_off_is_the_reason_told(tmp_path: Path, alex: Path) -> None:
+    truth = write(tmp_path / "true", *(f"{place}.png" for place in range(4)))
+    i2ikit.translate(truth, f"wds:{tmp_path}/out", model="echo")
+    (tar,) = (tmp_path / "out").glob("*.tar")
+    tar.write_bytes(tar.read_bytes()[: tar.stat().st_size // 2])
+    with pytest.raises(SourceError, match=tar.name):
+        pairs(truth, tar, alex)
+
+
+def test_mixed_file_types_are_warned_of(tmp_path: Path, alex: Path) -> None:
+    truth, made = write(tmp_path / "true", "0.png"), write(tmp_path / "made", "0.jpg")
+    found = pairs(truth, made, alex)
+    assert any("mix file types" in line for line in found.warnings)
+
+
+def test_an_interval_holds_the_value(alex: Path) -> None:
+    truth, made = ([random_pixels(seed + k) for seed in range(6)] for k in (0, 100))
+    found = pairs(truth, made, alex, interval=True)
+    assert found.interval is not None
+    assert found.interval[0] < found.value < found.interval[1]
+
+
+def test_the_card_says_how_it_was_measured(alex: Path) -> None:
+    found = pairs([random_pixels(0)], [random_pixels(1)], alex, version="0.0")
+    assert (found.metric, found.card["lpips_version"]) == ("lpips-pairs", "0.0")
+    assert found.card["real"]["n"] == found.card["generated"]["n"] == 1
+    assert "11×11" in found.card["protocol"]["ssim_is"]
