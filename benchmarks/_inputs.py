@@ -12,10 +12,10 @@ from i2ikit_munit.model import Munit
 from i2ikit_munit.options import MunitOptions
 
 
-def write_pictures(folder: Path, count: int, side: int, suffix: str) -> None:
+def write_pictures(folder: Path, count: int, side: int, suffix: str, seed: int = 0) -> None:
     """Write smooth seeded noise, about as hard to compress as photographs."""
     folder.mkdir(parents=True, exist_ok=True)
-    generator = np.random.default_rng(0)
+    generator = np.random.default_rng(seed)
     for index in range(count):
         levels = generator.integers(0, 256, (side, side, 3), dtype=np.uint8)
         image = Image.fromarray(levels).filter(ImageFilter.GaussianBlur(2))

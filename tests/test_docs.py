@@ -49,6 +49,7 @@ def make_workspace(root: Path) -> None:
             with Image.open(path) as pair:
                 pair.crop((left, 0, left + 128, 128)).save(root / name / path.name)
     write_odd_pictures(root / "odd")
+    shutil.copytree(GOLDEN / "eval" / "images" / "real", root / "real")
 
 
 def run_i2ikit(words: list[str]) -> tuple[int, str]:
@@ -72,7 +73,8 @@ def run_i2ikit(words: list[str]) -> tuple[int, str]:
 class Terminal:
     """Runs a page's commands; remembers the exit status, as a shell does."""
 
-    def __init__(self) -> None:
+    def __init__(self, home: Path) -> None:
+        self.home = home
         self.status = 0
 
     def run(self, command: str) -> str:
@@ -81,7 +83,7 @@ class Terminal:
         if not command.startswith("i2ikit "):
             return _shell(command)
         self.status, printed = run_i2ikit(shlex.split(command)[1:])
-        return printed
+        return printed.replace(str(self.home), "~")
 
     def show(self, block: str) -> str:
         """Return a console block with the outputs that its commands really have."""
@@ -105,7 +107,7 @@ def render(page: Path, folder: Path) -> str:
         (folder / "tests").symlink_to(ROOT / "tests")
     else:
         make_workspace(folder)
-    terminal, names = Terminal(), {"__name__": "docs"}
+    terminal, names = Terminal(folder), {"__name__": "docs"}
 
     def replace(match: re.Match[str]) -> str:
         language, block = match.groups()
@@ -115,12 +117,19 @@ def render(page: Path, folder: Path) -> str:
         return f"```console\n{terminal.show(block)}```"
 
     pattern = r"^```(console|python)\n(.*?)^```$"
-    with contextlib.chdir(folder):
+    with contextlib.chdir(folder), patch.dict(os.environ, {"HOME": str(folder)}):
         return re.sub(pattern, replace, page.read_text(), flags=re.MULTILINE | re.DOTALL)
 
 
 def _timeless(text: str) -> str:
-    return re.sub(r"^\d+ inputs? in .* a second; .*$", "(time)", text, flags=re.MULTILINE)
+    """Return a page without what differs from run to run and from machine to machine."""
+    text = re.sub(r"^\d+ inputs? in .* a second; .*$", "(time)", text, flags=re.MULTILINE)
+    text = re.sub(r"^versions: .*$", "(versions)", text, flags=re.MULTILINE)
+    return re.sub(r"^( *[\w ]+: )(-?\d+\.\d+)$", _rounded, text, flags=re.MULTILINE)
+
+
+def _rounded(match: re.Match[str]) -> str:
+    return f"{match[1]}{float(match[2]):.3g}"
 
 
 def _name(page: Path) -> str:

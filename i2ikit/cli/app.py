@@ -9,10 +9,12 @@ import typer
 
 import i2ikit
 from i2ikit.cli.audit import audit
+from i2ikit.cli.evaluate import evaluate
 from i2ikit.cli.models import models
 from i2ikit.cli.plugins import plugins
 from i2ikit.cli.shared import Shared
 from i2ikit.cli.translate import translate
+from i2ikit.cli.weights import weights
 from i2ikit.errors import I2IError, UsageError
 
 app = typer.Typer(
@@ -29,6 +31,8 @@ app.command(
 app.command(epilog="Example: i2ikit models munit")(models)
 app.add_typer(plugins, name="plugins", epilog="Example: i2ikit plugins --json")
 app.command(epilog="Example: i2ikit audit out/")(audit)
+app.add_typer(evaluate, name="eval", epilog="Example: i2ikit eval fid real/ out/")
+app.command(epilog="Example: i2ikit weights")(weights)
 
 
 def _show_version(*, is_asked: bool) -> None:

@@ -84,4 +84,10 @@ AllowVersionChange = Annotated[
     typer.Option("--allow-version-change", help="Go on with other versions of torch etc."),
 ]
 Limit = Annotated[int | None, typer.Option(metavar="N", help="Stop after the first N inputs.")]
+Eval = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--eval", metavar="METRIC=REF", help="Measure the outputs too: fid=real/, kid=real/ …"
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from i2ikit.cli import flags
-from i2ikit.cli.shared import blocked_plugins, format_bytes, print_json
+from i2ikit.cli.results import print_results
+from i2ikit.cli.shared import (
+    INTERRUPTED,
+    WITH_FAILURES,
+    blocked_plugins,
+    format_bytes,
+    print_json,
+)
 from i2ikit.errors import UsageError, counted
 
 if TYPE_CHECKING:
@@ -17,16 +25,13 @@ if TYPE_CHECKING:
     from i2ikit.translation.request import Request
     from i2ikit.translation.run import RunSummary
 
-#: Exit status of a run that finished with inputs that failed.
-WITH_FAILURES = 3
 _STAGES = {
     "read": "reading and decoding",
     "translate": "the network",
     "save": "encoding",
+    "measure": "measuring",
     "write": "writing",
 }
-#: Exit status after Ctrl-C, as shells have it.
-INTERRUPTED = 130
 
 
 def translate(
@@ -58,6 +63,7 @@ def translate(
     extend: flags.Extend = False,
     allow_version_change: flags.AllowVersionChange = False,
     limit: flags.Limit = None,
+    evaluate: flags.Eval = None,
     as_json: flags.AsJson = False,
 ) -> None:
     """Translate a data set; the same command goes on where a stopped one was.
@@ -98,17 +104,22 @@ def translate(
         extend=extend,
         allow_version_change=allow_version_change,
         limit=limit,
+        evaluate=_parse_eval(evaluate or []),
         blocked=blocked_plugins(context),
     )
     if plan:
         _show_preview(request, execution, as_json=as_json)
         return
-    from i2ikit.cli.show import ProgressView, err
+    from i2ikit.cli.show import ProgressView, err, progress_bar
 
     try:
-        view = ProgressView(err())
-        with view.bar:
-            summary = run(request, execution, view.report)
+        with progress_bar(err()) as bar:
+            summary = run(
+                request,
+                execution,
+                ProgressView(bar, "translating", "inputs").report,
+                ProgressView(bar, "measuring", "pictures").report,
+            )
     except KeyboardInterrupt:
         typer.echo("i2ikit: interrupted; the same command goes on where it stopped", err=True)
         raise typer.Exit(INTERRUPTED) from None
@@ -127,6 +138,18 @@ def _parse_fields(texts: list[str]) -> dict[str, str]:
             raise UsageError(f"--field {name} is given twice")
         fields[name] = where
     return fields
+
+
+def _parse_eval(texts: list[str]) -> dict[str, str | Path]:
+    references: dict[str, str | Path] = {}
+    for text in texts:
+        metric, equals, reference = text.partition("=")
+        if not (metric and equals and reference):
+            raise UsageError(f"--eval {text} is not understood", hint="write METRIC=REF: fid=real/")
+        if metric in references:
+            raise UsageError(f"--eval {metric} is given twice")
+        references[metric] = reference
+    return references
 
 
 def _parse_batch_size(text: str) -> int | None:
@@ -202,6 +225,7 @@ def _show_summary(summary: RunSummary, *, as_json: bool) -> None:
             "the run is not complete: the same command without --limit, or with the other"
             " --shard i/n, goes on"
         )
+    print_results(list(summary.evaluation.values()))
     if summary.num_failed:
         typer.echo(f"{counted(summary.num_failed, 'input')} failed:", err=True)
         for reason in summary.failures:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from i2ikit.errors import UsageError
@@ -23,6 +24,7 @@ class Execution:
     extend: bool = False
     allow_version_change: bool = False
     limit: int | None = None
+    evaluate: Mapping[str, str | Path] = field(default_factory=dict)
     blocked: Iterable[str] = ()
 
     def check(self) -> None:

@@ -9,6 +9,7 @@ from typing import Literal
 import torch
 
 from i2ikit.data.samples import Source
+from i2ikit.evaluate.meter import Meter
 from i2ikit.model import Model
 from i2ikit.translation.home import Home
 from i2ikit.translation.plan import Plan
@@ -31,6 +32,7 @@ class Job:
         workers: threads that decode, and as many that encode; 0: none.
         on_error: whether a failed input is recorded or ends the run.
         on_input: called after each input with whether it failed.
+        meter: measures the outputs; None where that wasn't asked for.
     """
 
     plan: Plan
@@ -43,3 +45,4 @@ class Job:
     workers: int
     on_error: Literal["skip", "stop"]
     on_input: Callable[[bool], None]
+    meter: Meter | None = None

@@ -1,8 +1,11 @@
-"""The story of a shard: read → load → fit → batch → translate → restore → save → write."""
+"""The story of a shard: read → load → fit → batch → translate → restore → save → write.
+
+Between the last two, outputs are measured where that was asked for.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -10,9 +13,11 @@ from functools import partial
 from itertools import chain
 
 from i2ikit.ahead import ahead
+from i2ikit.checkpoints import hash_file
 from i2ikit.data.samples import Sample
 from i2ikit.data.writers import FolderWriter, TarWriter, Writer
 from i2ikit.errors import SampleError, SourceError
+from i2ikit.evaluate.meter import Meter
 from i2ikit.translation.home import remove_files
 from i2ikit.translation.job import Job
 from i2ikit.translation.load import load_sample
@@ -26,7 +31,6 @@ from i2ikit.translation.receipts import (
     noted_files,
     read_receipt,
 )
-from i2ikit.translation.records import hash_file
 from i2ikit.translation.save import output_tar, save_sample
 from i2ikit.translation.stages import Clock, Failed, Saved
 
@@ -84,9 +88,12 @@ def run_shard(
     groups = ahead(partial(translate_batch, job), batches, pools.network, job.batch_size)
     translated = clock.watch("translate", chain.from_iterable(groups))
     saved = ahead(partial(save_sample, job, tar), translated, pools.codecs, to_save)
+    ready = clock.watch("save", saved)
+    if job.meter:
+        ready = clock.watch("measure", _measured(job.meter, ready))
     with closing(ReceiptWriter(job.home, shard, tar)) as notes:
         with _writer(job, tar) as writer:
-            for item in clock.watch("save", saved):
+            for item in ready:
                 _put(job, item, writer, notes)
         tars = {tar: hash_file(job.home.root / tar)} if tar else {}
         receipt = notes.commit(is_whole=_is_whole(shard, limit), tars=tars)
@@ -122,6 +129,14 @@ def _is_whole(shard: Shard, limit: int | None) -> bool:
 def _writer(job: Job, tar: str) -> Writer:
     root, scratch = job.home.root, job.home.scratch
     return TarWriter(root, tar, scratch) if tar else FolderWriter(root, scratch)
+
+
+def _measured(meter: Meter, items: Iterable[Saved | Failed]) -> Iterator[Saved | Failed]:
+    """Yield the items, their pictures' features computed or waiting to be."""
+    for item in items:
+        if isinstance(item, Saved):
+            meter.add(item.measured)
+        yield item
 
 
 def _put(job: Job, item: Saved | Failed, writer: Writer, notes: ReceiptWriter) -> None:

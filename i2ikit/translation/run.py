@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,15 +14,18 @@ import torch
 from i2ikit.data.images import ImageFormat
 from i2ikit.devices import Precision, arithmetic, default_workers
 from i2ikit.errors import RunError
+from i2ikit.evaluate.compute import Compute
+from i2ikit.evaluate.meter import Meter, open_meter
+from i2ikit.evaluate.results import Result
 from i2ikit.model import Direction
 from i2ikit.progress import Progress
 from i2ikit.translation.execution import Execution
 from i2ikit.translation.job import Job
 from i2ikit.translation.pipeline import run_shard, worker_pools
 from i2ikit.translation.plan import Plan, Shard, load_plan
-from i2ikit.translation.prepare import agree, prepare
+from i2ikit.translation.prepare import Prepared, agree, prepare
 from i2ikit.translation.receipts import Receipt, is_done, read_receipt
-from i2ikit.translation.records import Totals, is_complete, merge
+from i2ikit.translation.records import METADATA, Totals, is_complete, merge
 from i2ikit.translation.request import Request
 from i2ikit.translation.stages import Clock
 from i2ikit.translation.styles import StylesPer
@@ -42,8 +46,11 @@ class RunSummary:
         failures: why, for the first few.
         num_resumed: inputs that earlier starts had done.
         seconds: that this start took after loading.
-        stages: of these, seconds spent waiting: "read", "translate", "save" (encoding), "write".
+        stages: of these, seconds spent waiting: "read", "translate", "save" (encoding), "measure"
+            (with `evaluate`), "write".
         is_complete: whether every input of the plan has an outcome.
+        evaluation: results by the names of the metrics that were asked for; none while outputs
+            of other parts (`shard`) are missing.
     """
 
     output: Path
@@ -55,6 +62,7 @@ class RunSummary:
     seconds: float
     stages: Mapping[str, float]
     is_complete: bool
+    evaluation: Mapping[str, Result] = field(default_factory=dict)
 
 
 @dataclass
@@ -103,6 +111,7 @@ def translate(
     extend: bool = False,
     allow_version_change: bool = False,
     limit: int | None = None,
+    evaluate: Mapping[str, str | Path] | None = None,
     blocked: Iterable[str] = (),
     on_progress: Callable[[Progress], None] | None = None,
 ) -> RunSummary:
@@ -137,6 +146,8 @@ def translate(
         extend: add inputs that came since the plan was made.
         allow_version_change: go on with other versions of i2ikit, torch or the codecs.
         limit: stop after the first so many inputs.
+        evaluate: a reference, pictures or statistics, by the names of metrics ("fid") that are
+            measured on the outputs; features are computed while these are made.
         blocked: plugins not to import.
         on_progress: called after each input.
 
@@ -172,6 +183,7 @@ def translate(
         extend=extend,
         allow_version_change=allow_version_change,
         limit=limit,
+        evaluate=evaluate or {},
         blocked=tuple(blocked),
     )
     return run(request, execution, on_progress)
@@ -181,10 +193,16 @@ def run(
     request: Request,
     execution: Execution,
     on_progress: Callable[[Progress], None] | None = None,
+    on_measured: Callable[[Progress], None] | None = None,
 ) -> RunSummary:
-    """Do what `translate` does, its arguments sorted into what is wanted and how it is done."""
+    """Do what `translate` does, its arguments sorted into what is wanted and how it is done.
+
+    `on_measured` follows the evaluation after the last input.
+    """
     execution.check()
-    prepared = agree(prepare(request, execution.blocked), execution)
+    prepared = prepare(request, execution.blocked)
+    meter = _open_meter(prepared, execution, on_measured) if execution.evaluate else None
+    prepared = agree(prepared, execution)
     counter = _Counter(_count(prepared.plan, execution), on_progress)
     job = Job(
         plan=prepared.plan,
@@ -197,8 +215,27 @@ def run(
         workers=default_workers() if execution.workers is None else execution.workers,
         on_error=execution.on_error,
         on_input=lambda has_failed: counter.add(failed=int(has_failed)),
+        meter=meter,
     )
-    return _run_shards(job, execution, counter)
+    summary = _run_shards(job, execution, counter)
+    is_merged = summary.is_complete or execution.shard is None
+    if meter is None or not is_merged or not (job.home.root / METADATA).exists():
+        return summary
+    return replace(summary, evaluation=meter.measure(job.home.root))
+
+
+def _open_meter(
+    prepared: Prepared, execution: Execution, on_measured: Callable[[Progress], None] | None
+) -> Meter:
+    """Return what measures the outputs on the run's device."""
+    compute = Compute(
+        device=str(prepared.device),
+        workers=execution.workers,
+        on_error=execution.on_error,
+        blocked=tuple(execution.blocked),
+        on_progress=on_measured,
+    )
+    return open_meter(execution.evaluate, compute)
 
 
 def _default_batch_size(plan: Plan) -> int:
@@ -234,7 +271,8 @@ def _run_shards(job: Job, execution: Execution, counter: _Counter) -> RunSummary
     """Run the shards that are not done, then merge what all starts have left."""
     start, clock, totals = time.perf_counter(), Clock(), Totals()
     try:
-        with arithmetic(job.plan.settings.threads), worker_pools(job) as pools:
+        measuring = job.meter.at_work() if job.meter else nullcontext()
+        with arithmetic(job.plan.settings.threads), worker_pools(job) as pools, measuring:
             job.styles.encode(job.model)
             for shard in execution.own(job.plan.shards):
                 room = None if execution.limit is None else execution.limit - totals.num_inputs

@@ -32,18 +32,21 @@ def save_sample(job: Job, tar: str, item: Translated | Failed) -> Saved | Failed
 def _save(job: Job, tar: str, item: Translated) -> Saved:
     loaded, settings = item.loaded, job.plan.settings
     files: dict[str, bytes] = {}
-    metadata = []
+    metadata, measured = [], []
     for index, pixels in enumerate(item.pictures):
         key = member_key(loaded.sample.key) if tar else loaded.sample.key
         stem = output_stem(key, index, job.styles.num_styles)
         name = f"{stem}.{settings.format}"
-        _add(files, {name: encode_image(pixels, settings.format)})
+        data = encode_image(pixels, settings.format)
+        _add(files, {name: data})
         _add(files, {stem + suffix: data for suffix, data in loaded.sidecars.items()})
         metadata.append(_describe(job, item, index, f"{tar}/{name}" if tar else name))
+        if job.meter:
+            measured.append(job.meter.prepare(data, pixels if settings.format == "png" else None))
     hashes = {} if tar else {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
     _check_lengths(files)
     outcome = Outcome(loaded.index, loaded.sample.key, metadata, list(item.style_rows), hashes)
-    return Saved(outcome, files)
+    return Saved(outcome, files, measured)
 
 
 def _check_lengths(files: Mapping[str, bytes]) -> None:

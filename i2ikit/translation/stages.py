@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from i2ikit.data.images import Array, Pixels
 from i2ikit.data.samples import Sample
 from i2ikit.data.sizes import Geometry
+from i2ikit.evaluate.meter import Prepared
 from i2ikit.translation.receipts import Outcome
 
 Out = TypeVar("Out")
@@ -58,10 +59,17 @@ class Translated:
 
 @dataclass(frozen=True)
 class Saved:
-    """A sample's outputs as files ready to be put in place."""
+    """A sample's outputs as files ready to be put in place.
+
+    Attributes:
+        outcome: what the receipt will say.
+        files: by their names under OUT, or in the tar.
+        measured: its pictures as the meter takes them, if there is one.
+    """
 
     outcome: Outcome
     files: Mapping[str, bytes]
+    measured: Sequence[Prepared] = ()
 
 
 @dataclass

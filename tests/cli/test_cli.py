@@ -15,24 +15,8 @@ from pathlib import Path
 import pytest
 
 from i2ikit.cli import main
+from tests.cli.conftest import Cli
 from tests.conftest import GOLDEN, picture
-
-Cli = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def cli(fakes: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
-    """Return a function that runs the program and gives (exit status, stdout, stderr)."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["i2ikit", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        code = ended.value.code
-        printed = capsys.readouterr()
-        return code if isinstance(code, int) else 0, printed.out, printed.err
-
-    return run
 
 
 def test_translate_says_what_it_did(cli: Cli, pictures: Path, tmp_path: Path) -> None:
@@ -187,9 +171,9 @@ def test_a_models_options_have_help_defaults_and_bounds(cli: Cli) -> None:
 def test_a_broken_plugin_is_named_and_the_rest_works(
     cli: Cli, install: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "stranger.py").write_text("raise RuntimeError('no luck')")
+    (tmp_path / "unlucky.py").write_text("raise RuntimeError('no luck')")
     monkeypatch.syspath_prepend(tmp_path)
-    install("strange-package", odd="stranger")
+    install("strange-package", odd="unlucky")
     code, out, err = cli("models")
     assert code == 0
     assert "munit" in out

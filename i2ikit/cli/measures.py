@@ -1,0 +1,47 @@
+"""The arguments and flags of `i2ikit eval` that say what is measured, with their help."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+Real = Annotated[
+    str, typer.Argument(metavar="REAL", help="Folder, tars, manifest, or statistics (.npz).")
+]
+Generated = Annotated[
+    str, typer.Argument(metavar="GENERATED", help="The same; or OUT of a translation.")
+]
+Images = Annotated[
+    str, typer.Argument(metavar="IMAGES", help="Folder, tars, manifest, or OUT of a translation.")
+]
+Outputs = Annotated[
+    str, typer.Argument(metavar="OUT", help="OUT of a translation: outputs grouped by input.")
+]
+Features = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Feature space that `i2ikit weights` lists."),
+]
+Dims = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="Length of its features; Inception: 64 … 2048."),
+]
+Weights = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Weights to use instead of the official ones.")
+]
+Convention = Annotated[
+    Literal["pytorch-fid", "clean-fid", "torch-fidelity"] | None,
+    typer.Option(help="Whose number is wanted, if not the usual one."),
+]
+Option = Annotated[
+    list[str] | None, typer.Option("-o", metavar="NAME=VALUE", help="An option of the metric.")
+]
+Interval = Annotated[bool, typer.Option("--interval", help="Add the middle 95 % of a bootstrap.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+
+Net = Annotated[Literal["alex", "squeeze", "vgg"], typer.Option(help="The network of LPIPS.")]
+Backbone = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="The network's weights to use instead of the official ones."),
+]

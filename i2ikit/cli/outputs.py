@@ -1,0 +1,186 @@
+"""The commands of `i2ikit eval` on outputs alone, or on outputs and what each was made from."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from i2ikit.cli.compute import following, takes_compute
+from i2ikit.cli.measures import (
+    AsJson,
+    Backbone,
+    Convention,
+    Generated,
+    Images,
+    Interval,
+    Net,
+    Outputs,
+    Weights,
+)
+from i2ikit.cli.results import show_results
+
+if TYPE_CHECKING:
+    from i2ikit.evaluate.compute import Compute
+
+
+@takes_compute()
+def inception_score(
+    images: Images,
+    compute: Compute,
+    splits: Annotated[int, typer.Option(metavar="N", help="Parts scored by themselves.")] = 10,
+    seed: Annotated[int, typer.Option(help="Of the shuffle before.")] = 2020,
+    weights: Weights = None,
+    convention: Convention = None,
+    as_json: AsJson = False,
+) -> None:
+    """Inception Score, as torch-fidelity measures it."""
+    from i2ikit.evaluate.scores import inception_score as measure
+
+    with following(compute) as compute:
+        result = measure(
+            images,
+            splits=splits,
+            seed=seed,
+            weights=weights,
+            convention=convention or "torch-fidelity",
+            compute=compute,
+        )
+    show_results([result], as_json=as_json)
+
+
+@takes_compute(without=("cache", "download"))
+def conditional_inception_score(
+    outputs: Outputs,
+    classifier: Annotated[
+        str,
+        typer.Option(metavar="MODULE:FUNCTION", help="Returns your classifier of the target."),
+    ],
+    compute: Compute,
+    as_json: AsJson = False,
+) -> None:
+    """Conditional Inception Score of several outputs an input, and IS, by your classifier.
+
+    The classifier takes pictures in [-1, 1], (B, 3, H, W), and returns logits.
+    """
+    from i2ikit.evaluate.scores import conditional_inception_score as measure
+
+    _import_from_here()
+    with following(compute) as compute:
+        result = measure(outputs, classifier=classifier, compute=compute)
+    show_results([result], as_json=as_json)
+
+
+@takes_compute(without=("cache",))
+def lpips_diversity(
+    outputs: Outputs,
+    compute: Compute,
+    protocol: Annotated[
+        Literal["munit", "bicyclegan", "all-pairs"] | None,
+        typer.Option(help="munit: 19 independent pairs; bicyclegan: 19 consecutive, LPIPS 0.0."),
+    ] = None,
+    pairs: Annotated[
+        str | None,
+        typer.Option(metavar="KIND", help="all, consecutive, independent or random:K. [all]"),
+    ] = None,
+    net: Net = "alex",
+    lpips_version: Annotated[
+        Literal["0.0", "0.1"] | None, typer.Option(help="Of LPIPS; 0.1 unless the protocol says.")
+    ] = None,
+    backbone: Backbone = None,
+    seed: Annotated[int, typer.Option(help="Of pairs drawn at random.")] = 0,
+    interval: Interval = False,
+    as_json: AsJson = False,
+) -> None:
+    """LPIPS between outputs of the same input: how much the styles differ.
+
+    Folders that are no OUT of a translation hold a folder of outputs for each input.
+    """
+    from i2ikit.evaluate.diversity import lpips_diversity as measure
+
+    with following(compute) as compute:
+        result = measure(
+            outputs,
+            net=net,
+            version=lpips_version,
+            pairs=pairs,
+            protocol=protocol,
+            backbone=backbone,
+            seed=seed,
+            interval=interval,
+            compute=compute,
+        )
+    show_results([result], as_json=as_json)
+
+
+@takes_compute(without=("cache",))
+def lpips_pairs(
+    truth: Annotated[
+        str, typer.Argument(metavar="TRUTH", help="Folder, tars or manifest of true pictures.")
+    ],
+    generated: Generated,
+    compute: Compute,
+    net: Net = "alex",
+    lpips_version: Annotated[Literal["0.0", "0.1"], typer.Option(help="Of LPIPS.")] = "0.1",
+    backbone: Backbone = None,
+    interval: Interval = False,
+    as_json: AsJson = False,
+) -> None:
+    """LPIPS, PSNR and SSIM against the true picture of each input, paired by key."""
+    from i2ikit.evaluate.paired import lpips_pairs as measure
+
+    with following(compute) as compute:
+        result = measure(
+            truth,
+            generated,
+            net=net,
+            version=lpips_version,
+            backbone=backbone,
+            interval=interval,
+            compute=compute,
+        )
+    show_results([result], as_json=as_json)
+
+
+@takes_compute(without=("cache", "download"))
+def label_consistency(
+    labels: Annotated[
+        str, typer.Argument(metavar="LABELS", help="Folder of label maps, DIR or DIR:SUFFIX.")
+    ],
+    generated: Generated,
+    segmenter: Annotated[
+        str, typer.Option(metavar="MODULE:FUNCTION", help="Returns your segmenter of the target.")
+    ],
+    compute: Compute,
+    num_classes: Annotated[
+        int | None, typer.Option(metavar="N", help="Classes, if it returns ids, not logits.")
+    ] = None,
+    ignore: Annotated[
+        list[int] | None, typer.Option(metavar="ID", help="Labels that don't count. [255]")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Whether your segmenter finds the labels again in pictures made from label maps: mIoU.
+
+    The segmenter takes pictures in [-1, 1], (B, 3, H, W), and returns logits or class ids.
+    """
+    from i2ikit.evaluate.consistency import label_consistency as measure
+
+    _import_from_here()
+    with following(compute) as compute:
+        result = measure(
+            labels,
+            generated,
+            segmenter=segmenter,
+            num_classes=num_classes,
+            ignore=(255,) if ignore is None else ignore,
+            compute=compute,
+        )
+    show_results([result], as_json=as_json)
+
+
+def _import_from_here() -> None:
+    """Let MODULE:FUNCTION be a file of the folder that the user is in."""
+    if "" not in sys.path:
+        sys.path.insert(0, "")
