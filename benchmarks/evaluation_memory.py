@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import sys
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -19,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks._inputs import write_pictures
+from benchmarks._process import peak_megabytes
 from i2ikit import FeatureSpace
 from i2ikit.evaluate.compare import choose_metrics, compare
 from i2ikit.evaluate.compute import Compute
@@ -51,16 +50,6 @@ def measure(source: Path) -> None:
     print(compare(metrics, *sides)["fd"].value)
 
 
-def peak_megabytes(source: Path) -> float:
-    """Return the peak resident memory of measuring in a process of its own."""
-    command = [sys.executable, __file__, "--measure", str(source)]
-    process = os.posix_spawn(sys.executable, command, os.environ)
-    _, status, usage = os.wait4(process, 0)
-    if status:
-        raise SystemExit(f"{command} failed with status {status}")
-    return usage.ru_maxrss / 1000
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path)
@@ -72,8 +61,9 @@ def main() -> None:
     peaks = {}
     with tempfile.TemporaryDirectory() as name:
         for count in COUNTS:
-            write_pictures(Path(name) / str(count), count, SIDE, ".png")
-            peaks[count] = peak_megabytes(Path(name) / str(count))
+            folder = Path(name) / str(count)
+            write_pictures(folder, count, SIDE, ".png")
+            peaks[count] = peak_megabytes([__file__, "--measure", str(folder)])
             print(f"{count} pictures: {peaks[count]:.0f} MB", flush=True)
     ratio = peaks[COUNTS[1]] / peaks[COUNTS[0]]
     print(f"{ratio:.3f} times the memory for ten times the pictures")

@@ -7,27 +7,21 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import sys
 import tempfile
 from pathlib import Path
 
 from benchmarks._inputs import write_munit, write_pictures
+from benchmarks._process import peak_megabytes
 from i2ikit_munit.options import MunitOptions
 
 TINY = MunitOptions(dim=1, n_res=1, n_downsample=1, mlp_dim=2, style_dim=2)
 SIDE = 32
 
 
-def peak_megabytes(source: Path, output: Path, checkpoint: Path) -> float:
-    """Return the peak resident memory of a whole translation in a process of its own."""
+def translation_peak(source: Path, output: Path, checkpoint: Path) -> float:
+    """Return the peak resident memory of a whole translation."""
     words = ["translate", "--model", "munit", "--checkpoint", str(checkpoint)]
-    command = [sys.executable, "-m", "i2ikit", *words, str(source), str(output)]
-    process = os.posix_spawn(sys.executable, command, os.environ)
-    _, status, usage = os.wait4(process, 0)
-    if status:
-        raise SystemExit(f"{command} failed with status {status}")
-    return usage.ru_maxrss / 1000
+    return peak_megabytes(["-m", "i2ikit", *words, str(source), str(output)])
 
 
 def main() -> None:
@@ -41,7 +35,7 @@ def main() -> None:
         for count in (1_000, 20_000):
             write_pictures(folder / f"in{count}", count, SIDE, ".png")
             source, output = folder / f"in{count}", folder / f"out{count}"
-            peaks[count] = peak_megabytes(source, output, folder / "gen.pt")
+            peaks[count] = translation_peak(source, output, folder / "gen.pt")
             print(f"{count} inputs: {peaks[count]:.0f} MB", flush=True)
     ratio = peaks[20_000] / peaks[1_000]
     print(f"{ratio:.3f} times the memory for 20 times the inputs")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,9 +16,9 @@ import torch
 from PIL import Image
 
 import i2ikit.plugins
+from tests.evaluate.fakes import Net
 
-if "PYTEST_XDIST_WORKER" in os.environ:
-    torch.set_num_threads(1)  # several workers with all cores each only wait for one another
+torch.set_num_threads(1)  # tests run side by side: threads of several would wait for one another
 
 THIRDPARTY = Path(__file__).parent / "thirdparty"
 GOLDEN = Path(__file__).parent / "golden"
@@ -65,6 +64,20 @@ def new_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def measures(install: Callable[..., None], new_home: Path) -> None:
     """Make the feature spaces and metrics of `tests.evaluate.fakes` available."""
     install("measures", measures="tests.evaluate.fakes")
+
+
+@pytest.fixture
+def computed(monkeypatch: pytest.MonkeyPatch, measures: None) -> list[int]:
+    """Return a list that grows by the size of each batch that the stub network sees."""
+    sizes: list[int] = []
+    forward = Net.forward
+
+    def counted(net: Net, x: torch.Tensor) -> torch.Tensor:
+        sizes.append(len(x))
+        return forward(net, x)
+
+    monkeypatch.setattr(Net, "forward", counted)
+    return sizes
 
 
 def picture(width: int = 12, height: int = 8, seed: int = 0) -> Image.Image:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from i2ikit.evaluate.compare import measure
 from i2ikit.evaluate.compute import Compute
@@ -111,10 +109,17 @@ def kid(
         interval: whether to bootstrap an interval.
         compute: devices, batch size, cache and so on.
     """
-    options = {"subsets": subsets, "subset_size": subset_size, "seed": seed}
-    return _one(
-        "kid", options, real, generated, features, dims, weights, convention, interval, compute
-    )
+    return measure(
+        real,
+        generated,
+        {"kid": {"subsets": subsets, "subset_size": subset_size, "seed": seed}},
+        features=features,
+        dims=dims,
+        weights=weights,
+        convention=convention,
+        interval=interval,
+        compute=compute,
+    )["kid"]
 
 
 def precision_recall(
@@ -133,18 +138,17 @@ def precision_recall(
 
     `k` is the neighbour that ends a ball; None: 3 for precision and recall, 5 for the other two.
     """
-    return _one(
-        "precision-recall",
-        {"k": k},
+    return measure(
         real,
         generated,
-        features,
-        dims,
-        weights,
-        convention,
-        interval,
-        compute,
-    )
+        {"precision-recall": {"k": k}},
+        features=features,
+        dims=dims,
+        weights=weights,
+        convention=convention,
+        interval=interval,
+        compute=compute,
+    )["precision-recall"]
 
 
 def fid_infinity(
@@ -164,42 +168,14 @@ def fid_infinity(
 
     The line is fitted to `points` random parts of growing size, drawn by `seed`.
     """
-    options = {"points": points, "seed": seed}
-    return _one(
-        "fid-infinity",
-        options,
-        real,
-        generated,
-        features,
-        dims,
-        weights,
-        convention,
-        interval,
-        compute,
-    )
-
-
-def _one(
-    name: str,
-    options: Mapping[str, Any],
-    real: SideLike,
-    generated: SideLike,
-    features: str,
-    dims: int | None,
-    weights: str | Path | None,
-    convention: str,
-    interval: bool,
-    compute: Compute | None,
-) -> Result:
-    """Measure one metric with its options."""
     return measure(
         real,
         generated,
-        {name: options},
+        {"fid-infinity": {"points": points, "seed": seed}},
         features=features,
         dims=dims,
         weights=weights,
         convention=convention,
         interval=interval,
         compute=compute,
-    )[name]
+    )["fid-infinity"]

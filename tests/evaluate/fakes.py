@@ -9,11 +9,16 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from i2ikit import Options, hookimpl
-from i2ikit.evaluate.features import Features, Measured
+from i2ikit import (
+    Features,
+    FeaturesEntry,
+    FeatureSpace,
+    Measured,
+    MetricEntry,
+    Options,
+    hookimpl,
+)
 from i2ikit.evaluate.resizing import torch_bilinear
-from i2ikit.evaluate.space import FeatureSpace
-from i2ikit.hookspecs import FeaturesEntry, MetricEntry
 
 DIMS = 8
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,15 +37,6 @@ LARGE = [
     ("vit_b_16", 768, "heads.head"),
 ]
 TIMM = ["resnet18", "vit_tiny_patch16_224", "levit_128s", "convnext_atto"]
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Compute on one thread: on a busy machine, several of a small network wait for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def picture(height: int = 90, width: int = 120) -> np.ndarray:

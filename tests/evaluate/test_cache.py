@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from torch import Tensor
 
 from i2ikit.evaluate.cache import FeatureCache
 from i2ikit.evaluate.compare import measure
@@ -18,7 +17,6 @@ from i2ikit.evaluate.compute import Compute
 from i2ikit.evaluate.features import Rows
 from i2ikit.evaluate.results import Result
 from tests.conftest import picture
-from tests.evaluate.fakes import Net
 
 
 def key(text: str) -> str:
@@ -113,21 +111,6 @@ def test_damage_that_comes_later_is_noted(folder: Path, opened: Open) -> None:
 
 
 # in use
-
-
-@pytest.fixture
-def computed(monkeypatch: pytest.MonkeyPatch, install: Callable[..., None]) -> list[int]:
-    """Return a list that grows by the size of each batch that the stub network sees."""
-    install("fakes", fakes="tests.evaluate.fakes")
-    sizes: list[int] = []
-    forward = Net.forward
-
-    def counted(net: Net, x: Tensor) -> Tensor:
-        sizes.append(len(x))
-        return forward(net, x)
-
-    monkeypatch.setattr(Net, "forward", counted)
-    return sizes
 
 
 def gap(real: Any, generated: Any, convention: str = "", **settings: Any) -> Result:

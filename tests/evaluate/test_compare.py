@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from torch import Tensor
 
 from i2ikit.errors import CheckpointError, OptionError, SourceError, UsageError
 from i2ikit.evaluate.compare import measure, statistics
@@ -21,17 +19,14 @@ from i2ikit.evaluate.results import Result
 from i2ikit.progress import Progress
 from tests.conftest import picture
 from tests.evaluate.conftest import EVAL, IMAGES
-from tests.evaluate.fakes import Net, open_stub
+from tests.evaluate.fakes import open_stub
 from tests.evaluate.test_extract import SETTINGS, extracted
 from tests.evaluate.test_frechet import side
 
 REAL, FAKE = IMAGES / "real", IMAGES / "fake"
 CPU = Compute(device="cpu", cache=False)
 
-
-@pytest.fixture(autouse=True)
-def _fakes(install: Callable[..., None]) -> None:
-    install("fakes", fakes="tests.evaluate.fakes")
+pytestmark = pytest.mark.usefixtures("measures")
 
 
 @pytest.fixture
@@ -63,20 +58,12 @@ def test_a_foreign_metric_is_measured_in_a_foreign_space(pictures: Path, others:
 
 
 def test_several_metrics_share_one_extraction(
-    monkeypatch: pytest.MonkeyPatch, pictures: Path, others: Path
+    computed: list[int], pictures: Path, others: Path
 ) -> None:
-    sizes: list[int] = []
-    forward = Net.forward
-
-    def counted(net: Net, x: Tensor) -> Tensor:
-        sizes.append(len(x))
-        return forward(net, x)
-
-    monkeypatch.setattr(Net, "forward", counted)
     metrics: dict[str, dict[str, Any]] = {"gap": {}, "kid": {}, "fd": {}}
     found = measure(pictures, others, metrics, features="stub", compute=CPU)
     assert list(found) == ["gap", "kid", "fd"]
-    assert sum(sizes) == 9
+    assert sum(computed) == 9
 
 
 def test_dims_and_convention_reach_the_space(pictures: Path, others: Path) -> None:
@@ -119,7 +106,7 @@ def test_wrong_options_are_refused_before_anything_is_read(
 
 def test_a_blocked_plugin_offers_no_metric(pictures: Path) -> None:
     with pytest.raises(UsageError, match="unknown metric 'gap'"):
-        measure(pictures, pictures, {"gap": {}}, compute=replace(CPU, blocked=("fakes",)))
+        measure(pictures, pictures, {"gap": {}}, compute=replace(CPU, blocked=("measures",)))
 
 
 def test_weights_that_are_missing_are_asked_for_before_pictures_are_read(pictures: Path) -> None:

