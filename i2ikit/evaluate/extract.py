@@ -43,6 +43,7 @@ class Tally:
         formats: of the files, counted: "PNG", "JPEG" …
         sizes: (width, height), counted.
         traits: what not all software heeds in a file, counted: "transparency", "EXIF rotation" …
+        files: SHA-256 over those of the files, in order; of nothing where they aren't known.
         num_cached: pictures whose features were in the cache.
         cache_problem: why the cache could not be used.
     """
@@ -52,6 +53,7 @@ class Tally:
     formats: Counter[str] = field(default_factory=Counter)
     sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
     traits: Counter[str] = field(default_factory=Counter)
+    files: hashlib._Hash = field(default_factory=hashlib.sha256)
     num_cached: int = 0
     cache_problem: str = ""
 
@@ -201,6 +203,7 @@ def _gather(
                     hint="the weights may be damaged; --precision fp32 has the widest range",
                 )
             tally.count(item.header)
+            tally.files.update(bytes.fromhex(item.digest))
             tally.num_cached += item.tensor is None
             rows.append(item.row)
     if rows:

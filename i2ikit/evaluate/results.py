@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
@@ -10,6 +11,7 @@ from typing import Any
 import i2ikit
 from i2ikit.evaluate.extract import Tally
 
+_NOTHING = hashlib.sha256().hexdigest()
 #: Below this many pictures a Fréchet distance is mostly bias.
 SMALL = 10_000
 
@@ -46,9 +48,11 @@ class Result:
 def describe_side(location: str, tally: Tally) -> dict[str, Any]:
     """Return what a card says of one side."""
     shorter = [min(size) for size in tally.sizes]
+    files = tally.files.hexdigest()
     side = {
         "location": location,
         "n": tally.n,
+        "files_sha256": "" if files == _NOTHING else files,
         "failed": list(tally.failures),
         "file_types": dict(tally.formats.most_common()),
         "traits": dict(tally.traits),

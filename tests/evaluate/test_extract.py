@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -56,6 +57,14 @@ def test_batch_size_and_workers_change_no_inception_feature(inception_weights: P
     compute = Compute(device="cpu", batch_size=1, workers=0, cache=False)
     found, _ = extracted(IMAGES / "styles", space, compute)
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_set_of_files_has_a_digest(pictures: Path) -> None:
+    paths = sorted(pictures.rglob("*.png"))
+    (pictures / "a" / "broken.png").write_bytes(b"no picture")  # it doesn't count
+    digests = b"".join(hashlib.sha256(path.read_bytes()).digest() for path in paths)
+    _, tally = extracted(pictures, open_stub())
+    assert tally.files.digest() == hashlib.sha256(digests).digest()
 
 
 def test_features_come_in_the_order_of_the_set(pictures: Path) -> None:

@@ -37,6 +37,7 @@ def test_a_side_is_described_by_counts_types_and_sizes() -> None:
         "failed": ["x.png is empty"],
         "file_types": {"PNG": 4, "JPEG": 1},
         "sizes": 2,
+        "files_sha256": "",
         "traits": {},
         "shorter_sides": [20, 48],
         "from_cache": 2,
