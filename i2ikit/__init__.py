@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from i2ikit.loading import load_model
     from i2ikit.model import RGB, Checkpoint, Grey, InstanceMap, LabelMap, Model, SizeRule
     from i2ikit.options import NoOptions, Options
+    from i2ikit.training.contract import CheckpointFiles, Training, Update
     from i2ikit.translation.audit import audit
     from i2ikit.translation.run import RunSummary, translate
 
@@ -24,6 +25,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Checkpoint": "i2ikit.model",
+    "CheckpointFiles": "i2ikit.training.contract",
     "FeatureSpace": "i2ikit.evaluate.space",
     "Features": "i2ikit.evaluate.features",
     "FeaturesEntry": "i2ikit.hookspecs",
@@ -40,6 +42,8 @@ _HOMES = {
     "RGB": "i2ikit.model",
     "RunSummary": "i2ikit.translation.run",
     "SizeRule": "i2ikit.model",
+    "Training": "i2ikit.training.contract",
+    "Update": "i2ikit.training.contract",
     "WeightsFile": "i2ikit.hookspecs",
     "audit": "i2ikit.translation.audit",
     "hookimpl": "i2ikit.hookspecs",
@@ -50,6 +54,7 @@ _HOMES = {
 __all__ = [
     "RGB",
     "Checkpoint",
+    "CheckpointFiles",
     "FeatureSpace",
     "Features",
     "FeaturesEntry",
@@ -65,6 +70,8 @@ __all__ = [
     "Options",
     "RunSummary",
     "SizeRule",
+    "Training",
+    "Update",
     "WeightsFile",
     "audit",
     "evaluate",

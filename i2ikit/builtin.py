@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from i2ikit.hookspecs import FeaturesEntry, MetricEntry, WeightsFile, hookimpl
 
 _RELEASES = "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/"
@@ -61,6 +63,8 @@ def i2ikit_metrics() -> list[MetricEntry]:
             summary="Fréchet Inception distance",
             only=True,
             by_statistics=True,
+            is_biased=True,
+            bounds=(0, inf),
         ),
         MetricEntry(
             "fd",
@@ -68,12 +72,22 @@ def i2ikit_metrics() -> list[MetricEntry]:
             summary="Fréchet distance in any feature space",
             features="efficientnet-lite0",
             by_statistics=True,
+            is_biased=True,
+            bounds=(0, inf),
         ),
         MetricEntry(
             "fid-infinity",
             metric="i2ikit.evaluate.infinity:measure_fid_infinity",
             options="i2ikit.evaluate.infinity:InfinityOptions",
-            summary="Fréchet distance extrapolated to infinitely many generated pictures",
+            summary="FID extrapolated to infinitely many generated pictures",
+            only=True,
+        ),
+        MetricEntry(
+            "fd-infinity",
+            metric="i2ikit.evaluate.infinity:measure_fid_infinity",
+            options="i2ikit.evaluate.infinity:InfinityOptions",
+            summary="fd extrapolated to infinitely many generated pictures",
+            features="efficientnet-lite0",
         ),
         MetricEntry(
             "kid",
@@ -86,5 +100,6 @@ def i2ikit_metrics() -> list[MetricEntry]:
             metric="i2ikit.evaluate.manifold:measure_precision_recall",
             options="i2ikit.evaluate.manifold:ManifoldOptions",
             summary="Precision, recall, density and coverage",
+            bounds=(0, 1),
         ),
     ]

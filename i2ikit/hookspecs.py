@@ -18,13 +18,15 @@ hookimpl = pluggy.HookimplMarker("i2ikit")
 class ModelEntry:
     """One model a plugin offers.
 
-    `model` and `options` name heavy code as `"module:Name"`, imported only when it is needed: an
-    `i2ikit.Model`, and its `Options` where that lies in a module of its own.
+    `model`, `options` and `training` name heavy code as `"module:Name"`, imported only when it is
+    needed: an `i2ikit.Model`, its `Options` where that lies in a module of its own, and the
+    `i2ikit.Training` that makes its weights, if the plugin has one.
     """
 
     name: str
     model: str
     options: str = ""
+    training: str = ""
     summary: str = ""
     paper: str = ""
     api: int = API_VERSION
@@ -51,8 +53,8 @@ class FeaturesEntry:
 
     `space` names a function as `"module:function"`; called with the keyword arguments `argument`
     (what follows the colon in `--features NAME:ARGUMENT`, or ""), `dims` (int, or None for the
-    usual), `weights` (the path of the file, or None if the space has no file) and `convention` (""
-    for the usual), it returns an `i2ikit.FeatureSpace`.
+    usual), `weights` (the path of the entry's file, or of one that the user named; None if neither)
+    and `convention` ("" for the usual), it returns an `i2ikit.FeatureSpace`.
 
     Attributes:
         weights: the file it needs, if one; i2ikit looks for it.
@@ -81,6 +83,8 @@ class MetricEntry:
         features: the feature space it is measured in if the user names none.
         only: whether it is defined in no other space.
         by_statistics: whether mean and covariance of each side are all it needs.
+        is_biased: whether few pictures push it up: then it comes with a warning, and KID beside it.
+        bounds: the least and the greatest that it can be.
     """
 
     name: str
@@ -90,6 +94,8 @@ class MetricEntry:
     features: str = "inception"
     only: bool = False
     by_statistics: bool = False
+    is_biased: bool = False
+    bounds: tuple[float, float] = (float("-inf"), float("inf"))
     api: int = API_VERSION
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,12 +10,12 @@ from typing import Any
 import torch
 
 from i2ikit.checkpoints import digest, load_strictly
-from i2ikit.errors import CheckpointError, I2IError, ModelError, PluginError, UsageError
+from i2ikit.errors import CheckpointError, PluginError, UsageError
 from i2ikit.hookspecs import ModelEntry
 from i2ikit.model import Direction, Model
 from i2ikit.nn import fold
 from i2ikit.options import make_options
-from i2ikit.plugins import discover, resolve
+from i2ikit.plugins import blaming, discover, resolve
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ def load(
     path = Path(checkpoint)
     if not path.exists():
         raise CheckpointError(f"checkpoint {path} does not exist")
-    with _blaming(name):
+    with blaming(f"model '{name}'"):
         read = model_class.read_checkpoint(path, direction)
         chosen = make_options(
             model_class.Options, given, certain=read.options, hints=read.hints, where=str(path)
@@ -106,23 +105,12 @@ def resolve_model(entry: ModelEntry) -> type[Model]:
     return model_class
 
 
-@contextmanager
-def _blaming(name: str) -> Iterator[None]:
-    """Turn whatever a plugin raises into a sentence that names its model."""
-    try:
-        yield
-    except I2IError:
-        raise
-    except Exception as error:
-        raise ModelError(f"model '{name}' failed: {type(error).__name__}: {error}") from error
-
-
 def _weightless(name: str, model_class: type[Model], given: Mapping[str, Any]) -> Model:
     """Return a model that has no weights to load, such as a colour filter."""
     fields = model_class.Options.model_fields
     if not any(field.is_required() and key not in given for key, field in fields.items()):
         options = make_options(model_class.Options, given)
-        with _blaming(name), torch.device("meta"):
+        with blaming(f"model '{name}'"), torch.device("meta"):
             has_weights = bool(model_class(options).state_dict())
         if not has_weights:
             return _ready(model_class(options))

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar
 
 import pluggy
 
-from i2ikit.errors import PluginError, UsageError, did_you_mean
+from i2ikit.errors import I2IError, ModelError, PluginError, UsageError, did_you_mean
 from i2ikit.hookspecs import API_VERSION, FeaturesEntry, Hooks, MetricEntry, ModelEntry
 
 GROUP = "i2ikit"
@@ -139,6 +140,17 @@ def _load(
     return Plugin(point.name, package, version, entries=tuple(entries))
 
 
+@contextmanager
+def blaming(what: str) -> Iterator[None]:
+    """Turn whatever a plugin's code raises into a sentence that begins with `what`."""
+    try:
+        yield
+    except I2IError:
+        raise
+    except Exception as error:  # a stranger's code raises what it likes
+        raise ModelError(f"{what} failed: {_reason(error)}") from error
+
+
 def _reason(error: BaseException) -> str:
     text = str(error).strip().splitlines()
     return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
@@ -187,8 +199,9 @@ def _heavy_names(entry: Entry) -> tuple[str, ...]:
     """Return what an entry names as `"module:Name"`."""
     if isinstance(entry, FeaturesEntry):
         return (entry.space,)
-    heavy = entry.model if isinstance(entry, ModelEntry) else entry.metric
-    return (heavy, entry.options) if entry.options else (heavy,)
+    if isinstance(entry, ModelEntry):
+        return tuple(filter(None, (entry.model, entry.options, entry.training)))
+    return tuple(filter(None, (entry.metric, entry.options)))
 
 
 def resolve(path: str) -> Any:

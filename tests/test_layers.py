@@ -22,12 +22,15 @@ LIGHT = ["", "errors", "hookspecs", "options", "plugins", "builtin", "progress",
 LAYERS = [
     *LIGHT,
     *("devices", "model", "nn", "checkpoints", "two_domain", "data", "loading", "describe"),
-    *("evaluate", "translation", "testing", "cli", "__main__"),
+    *("evaluate", "translation", "training", "two_domain_training", "testing", "cli", "__main__"),
 ]
 #: Imports that go up, made when a function is called.
 ALLOWED = {("i2ikit.model", "i2ikit.checkpoints")}
 #: What plugins may use besides the names of i2ikit itself.
-PUBLIC = {"errors", "hookspecs", "options", "model", "nn", "checkpoints", "two_domain"}
+PUBLIC = {
+    *("errors", "hookspecs", "options", "model", "nn", "checkpoints"),
+    *("two_domain", "training", "two_domain_training"),
+}
 #: Where a model's name means the protocol of measuring that its paper has set.
 NAMESAKES = {"i2ikit.evaluate.pairings", "i2ikit.cli.outputs"}
 HEAVY = {"torch", "torchvision", "numpy", "PIL", "webdataset", "lpips"}

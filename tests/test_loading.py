@@ -94,9 +94,9 @@ def test_public_names_are_these() -> None:
     assert set(i2ikit.__all__) <= set(dir(i2ikit))
     assert all(getattr(i2ikit, name) is not None for name in i2ikit.__all__)
     promised = (
-        "RGB Checkpoint FeatureSpace Features FeaturesEntry Grey I2IError InstanceMap LabelMap"
-        " Measured MetricEntry Model ModelEntry NoOptions Options RunSummary SizeRule WeightsFile"
-        " audit evaluate hookimpl load_model translate"
+        "RGB Checkpoint CheckpointFiles FeatureSpace Features FeaturesEntry Grey I2IError"
+        " InstanceMap LabelMap Measured MetricEntry Model ModelEntry NoOptions Options RunSummary"
+        " SizeRule Training Update WeightsFile audit evaluate hookimpl load_model translate"
     )
     assert " ".join(i2ikit.__all__) == promised
 
@@ -108,6 +108,6 @@ def test_public_names_of_evaluation_are_these() -> None:
     promised = (
         "Compute Result Statistics conditional_inception_score fd fid fid_infinity"
         " inception_score kid label_consistency load_statistics lpips_diversity lpips_pairs measure"
-        " precision_recall psnr save_statistics ssim statistics"
+        " merge_statistics precision_recall psnr save_statistics ssim statistics"
     )
     assert " ".join(names) == promised

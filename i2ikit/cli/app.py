@@ -82,3 +82,9 @@ def main() -> None:
         if error.hint:
             typer.echo(f"  hint: {error.hint}", err=True)
         sys.exit(error.exit_code)
+    except OSError as error:
+        if "--debug" in sys.argv or isinstance(error, BrokenPipeError):
+            raise
+        place = f"{error.filename}: " if error.filename else ""
+        typer.secho(f"i2ikit: {place}{error.strerror or error}", err=True, fg="red")
+        sys.exit(1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,7 +20,9 @@ from i2ikit.cli.measures import (
     Real,
     Weights,
 )
-from i2ikit.cli.results import leave_with_failures, show_results
+from i2ikit.cli.results import show_failures, show_results
+from i2ikit.cli.shared import WITH_FAILURES
+from i2ikit.errors import UsageError
 
 if TYPE_CHECKING:
     from i2ikit.evaluate.compute import Compute
@@ -38,6 +40,7 @@ _DISTANCES = {
     "kid": "Kernel Inception distance; -o subsets=100 -o subset_size=1000 -o seed=2020.",
     "precision-recall": "Precision, recall, density and coverage; -o k=3 for all four.",
     "fid-infinity": "FID extrapolated to infinitely many pictures; -o points=15 -o seed=0.",
+    "fd-infinity": "The same in any feature space.",
 }
 
 
@@ -88,6 +91,10 @@ def measure_all(
         str | None,
         typer.Option(metavar="A,B", help="Which; a plugin's too. fid,kid,precision-recall"),
     ] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option("-o", metavar="METRIC.NAME=VALUE", help="An option of one of them."),
+    ] = None,
     features: Features = None,
     dims: Dims = None,
     weights: Weights = None,
@@ -107,7 +114,7 @@ def measure_all(
         found = measure(
             real,
             generated,
-            {name.strip(): {} for name in names},
+            _options_of([name.strip() for name in names], option or []),
             features=features,
             dims=dims,
             weights=weights,
@@ -122,7 +129,10 @@ def measure_all(
 @takes_compute()
 def write_statistics(
     images: Annotated[
-        str, typer.Argument(metavar="IMAGES", help="Folder, tars, manifest, or OUT.")
+        list[str],
+        typer.Argument(
+            metavar="IMAGES", help="Folder, tars, manifest, OUT; several .npz are merged."
+        ),
     ],
     output: Annotated[Path, typer.Option("-o", metavar="FILE", help="The .npz to write.")],
     compute: Compute,
@@ -133,25 +143,50 @@ def write_statistics(
 ) -> None:
     """Write the mean and covariance of a set's features, to compare others with.
 
-    pytorch-fid reads the file too.
+    pytorch-fid reads the file too. Statistics of parts are merged exactly.
     """
-    from i2ikit.evaluate.compare import statistics
-    from i2ikit.evaluate.moments import check_name, save_statistics
+    from i2ikit.evaluate.moments import check_name, load_statistics, save_statistics
+    from i2ikit.evaluate.summaries import merge_statistics, summarise
 
     check_name(output)
-    with following(compute) as compute:
-        found = statistics(
-            images,
-            features=features or "inception",
-            dims=dims,
-            weights=weights,
-            convention=convention or "",
-            compute=compute,
+    failures: list[str] = []
+    if all(place.endswith(".npz") for place in images):
+        found = merge_statistics([load_statistics(place) for place in images])
+    elif len(images) > 1:
+        raise UsageError(
+            f"{len(images)} places were given, and not all are statistics (.npz)",
+            hint="write statistics of each, then merge those",
         )
+    else:
+        with following(compute) as compute:
+            found, failures = summarise(
+                images[0],
+                features=features or "inception",
+                dims=dims,
+                weights=weights,
+                convention=convention or "",
+                compute=compute,
+            )
     save_statistics(output, found)
-    pictures = found.card.get("pictures", {})
-    typer.echo(f"{output}: {found.n} pictures of {images}, {found.dims} dims")
-    leave_with_failures(pictures.get("failed", ()))
+    typer.echo(f"{output}: {found.n} pictures of {', '.join(images)}, {found.dims} dims")
+    if show_failures(failures):
+        raise typer.Exit(WITH_FAILURES)
+
+
+def _options_of(metrics: list[str], options: list[str]) -> dict[str, dict[str, Any]]:
+    """Return each metric's options, given as METRIC.NAME=VALUE."""
+    from i2ikit.options import parse_assignments
+
+    given: dict[str, list[str]] = {name: [] for name in metrics}
+    for text in options:
+        metric, dot, rest = text.partition(".")
+        if not dot or metric not in given:
+            raise UsageError(
+                f"-o {text} names none of the metrics {', '.join(metrics)}",
+                hint="write -o METRIC.NAME=VALUE: -o kid.subsets=0",
+            )
+        given[metric].append(rest)
+    return {name: parse_assignments(texts) for name, texts in given.items()}
 
 
 for _name, _command, _example in (

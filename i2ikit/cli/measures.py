@@ -31,13 +31,15 @@ Weights = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Weights to use instead of the official ones.")
 ]
 Convention = Annotated[
-    Literal["pytorch-fid", "clean-fid", "torch-fidelity"] | None,
-    typer.Option(help="Whose number is wanted, if not the usual one."),
+    str | None,
+    typer.Option(
+        metavar="PACKAGE", help="Whose number is wanted: pytorch-fid, clean-fid, torch-fidelity."
+    ),
 ]
 Option = Annotated[
     list[str] | None, typer.Option("-o", metavar="NAME=VALUE", help="An option of the metric.")
 ]
-Interval = Annotated[bool, typer.Option("--interval", help="Add the middle 95 % of a bootstrap.")]
+Interval = Annotated[bool, typer.Option("--interval", help="Add 95 % of how far it would vary.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 
 Net = Annotated[Literal["alex", "squeeze", "vgg"], typer.Option(help="The network of LPIPS.")]

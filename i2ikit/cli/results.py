@@ -27,7 +27,8 @@ def show_results(results: Sequence[Result], *, as_json: bool) -> None:
         print_json([r.to_json() for r in results] if len(results) > 1 else results[0].to_json())
     else:
         print_results(results)
-    leave_with_failures(list(dict.fromkeys(line for r in results for line in _failures(r))))
+    if name_failures(results):
+        raise typer.Exit(WITH_FAILURES)
 
 
 def print_results(results: Sequence[Result]) -> None:
@@ -51,14 +52,18 @@ def _failures(result: Result) -> list[str]:
     return [line for side in _SIDES for line in result.card.get(side, {}).get("failed", ())]
 
 
-def leave_with_failures(failures: Sequence[str]) -> None:
-    """Name pictures that could not be measured, and end with status 3; do nothing without."""
-    if not failures:
-        return
-    typer.echo(f"{counted(len(failures), 'picture')} left out:", err=True)
+def name_failures(results: Sequence[Result]) -> bool:
+    """Name pictures that could not be measured, and tell whether there were any."""
+    return show_failures(list(dict.fromkeys(line for r in results for line in _failures(r))))
+
+
+def show_failures(failures: Sequence[str]) -> bool:
+    """Print why pictures were left out, and tell whether any was."""
+    if failures:
+        typer.echo(f"{counted(len(failures), 'picture')} left out:", err=True)
     for reason in failures:
         typer.echo(f"  {reason}", err=True)
-    raise typer.Exit(WITH_FAILURES)
+    return bool(failures)
 
 
 def _show_number(result: Result) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from i2ikit.cli import flags
-from i2ikit.cli.results import print_results
+from i2ikit.cli.results import name_failures, print_results
 from i2ikit.cli.shared import (
     INTERRUPTED,
     WITH_FAILURES,
@@ -124,7 +124,7 @@ def translate(
         typer.echo("i2ikit: interrupted; the same command goes on where it stopped", err=True)
         raise typer.Exit(INTERRUPTED) from None
     _show_summary(summary, as_json=as_json)
-    if summary.num_failed:
+    if summary.num_failed or summary.unmeasured:
         raise typer.Exit(WITH_FAILURES)
 
 
@@ -225,7 +225,11 @@ def _show_summary(summary: RunSummary, *, as_json: bool) -> None:
             "the run is not complete: the same command without --limit, or with the other"
             " --shard i/n, goes on"
         )
-    print_results(list(summary.evaluation.values()))
+    results = list(summary.evaluation.values())
+    print_results(results)
+    name_failures(results)
+    for metric, reason in summary.unmeasured.items():
+        typer.echo(f"{metric} could not be measured: {reason}", err=True)
     if summary.num_failed:
         typer.echo(f"{counted(summary.num_failed, 'input')} failed:", err=True)
         for reason in summary.failures:

@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from i2ikit.evaluate.compare import measure, statistics
+    from i2ikit.evaluate.compare import measure
     from i2ikit.evaluate.compute import Compute
     from i2ikit.evaluate.consistency import label_consistency
     from i2ikit.evaluate.distances import fd, fid, fid_infinity, kid, precision_recall
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from i2ikit.evaluate.paired import lpips_pairs, psnr, ssim
     from i2ikit.evaluate.results import Result
     from i2ikit.evaluate.scores import conditional_inception_score, inception_score
+    from i2ikit.evaluate.summaries import merge_statistics, statistics
 
 _HOMES = {
     "Compute": "compute",
@@ -34,11 +35,12 @@ _HOMES = {
     "lpips_diversity": "diversity",
     "lpips_pairs": "paired",
     "measure": "compare",
+    "merge_statistics": "summaries",
     "precision_recall": "distances",
     "psnr": "paired",
     "save_statistics": "moments",
     "ssim": "paired",
-    "statistics": "compare",
+    "statistics": "summaries",
 }
 
 __all__ = [
@@ -56,6 +58,7 @@ __all__ = [
     "lpips_diversity",
     "lpips_pairs",
     "measure",
+    "merge_statistics",
     "precision_recall",
     "psnr",
     "save_statistics",

@@ -36,17 +36,16 @@ class FeatureCache:
         self.problem = ""
         self._dims = dims
         self._database: sqlite3.Connection | None = None
-        folder = folder or Path.home() / ".cache" / "i2ikit" / "features"
         try:
+            folder = folder or Path.home() / ".cache" / "i2ikit" / "features"
             folder.mkdir(parents=True, exist_ok=True)
             self._database = sqlite3.connect(folder / f"{space[:32]}.sqlite", timeout=30)
-            self._database.execute("PRAGMA journal_mode=WAL")
             self._database.execute("PRAGMA synchronous=OFF")
             self._database.execute(
                 "CREATE TABLE IF NOT EXISTS features (file BLOB PRIMARY KEY, row BLOB NOT NULL)"
                 " WITHOUT ROWID"
             )
-        except (OSError, sqlite3.Error) as error:
+        except (OSError, RuntimeError, sqlite3.Error) as error:  # RuntimeError: nobody's home
             self._give_up(error)
 
     def _give_up(self, error: Exception) -> None:

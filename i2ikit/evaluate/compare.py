@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from i2ikit.errors import UsageError
-from i2ikit.evaluate.bootstrap import interval_of
+from i2ikit.errors import ModelError, UsageError
 from i2ikit.evaluate.compute import Compute
 from i2ikit.evaluate.features import Features, Measured
 from i2ikit.evaluate.kernel import KidOptions, measure_kid
-from i2ikit.evaluate.moments import Statistics
+from i2ikit.evaluate.resampling import interval_of
 from i2ikit.evaluate.results import (
     SMALL,
     Result,
@@ -22,11 +22,11 @@ from i2ikit.evaluate.results import (
     warn_of_counts,
     warn_of_weights,
 )
-from i2ikit.evaluate.sides import Side, SideLike, read_sides
+from i2ikit.evaluate.sides import Asked, Side, SideLike, read_sides
 from i2ikit.evaluate.space import open_space
 from i2ikit.hookspecs import MetricEntry
 from i2ikit.options import NoOptions, Options, make_options
-from i2ikit.plugins import Catalogue, discover, resolve
+from i2ikit.plugins import Catalogue, blaming, discover, resolve
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,23 @@ class Metric:
     options: Options
 
     def __call__(self, real: Features, generated: Features) -> Measured:
-        measured = resolve(self.entry.metric)(real, generated, self.options)
+        name = self.entry.name
+        function = resolve(self.entry.metric)
+        with blaming(f"metric '{name}'"):
+            measured = function(real, generated, self.options)
         if not isinstance(measured, Measured):
-            raise UsageError(f"metric '{self.entry.name}' returned {measured!r}, no Measured")
-        return measured
+            raise ModelError(f"metric '{name}' returned {measured!r}, no Measured")
+        value, parts = float(measured.value), {n: float(v) for n, v in measured.parts.items()}
+        if not all(map(isfinite, (value, *parts.values()))):
+            raise ModelError(f"metric '{name}' is {value} with parts {parts}: not all are numbers")
+        return replace(measured, value=value, parts=parts)
+
+    def interval(self, value: float, real: Features, generated: Features) -> tuple[float, float]:
+        """Return an interval around the value, within what the metric can be."""
+        spread = interval_of(lambda x, y: self(x, y).value, value, real, generated)
+        least, greatest = self.entry.bounds
+        low, high = (min(max(end, least), greatest) for end in spread)
+        return low, high
 
 
 def measure(
@@ -65,7 +78,7 @@ def measure(
         dims: which of its layers.
         weights: a file of weights to use instead of the official one.
         convention: the package whose number is wanted.
-        interval: whether to bootstrap an interval.
+        interval: whether to add an interval, from halves of both sides.
         compute: devices, batch size, cache and so on.
 
     Raises:
@@ -86,7 +99,8 @@ def measure(
         download=compute.download,
     )
     by_statistics = all(metric.entry.by_statistics for metric in chosen) and not interval
-    sides = read_sides((real, generated), open_it, compute, by_statistics=by_statistics)
+    asked = Asked(name, dims, convention)
+    sides = read_sides((real, generated), open_it, asked, compute, by_statistics=by_statistics)
     return compare(chosen, sides[0], sides[1], interval=interval)
 
 
@@ -110,6 +124,8 @@ def common_space(metrics: Sequence[Metric], features: str | None = None) -> str:
     Raises:
         UsageError: they have different ones, or a metric isn't defined in `features`.
     """
+    if not metrics:
+        raise UsageError("no metric is named", hint="fid, kid, precision-recall …")
     names = {metric.entry.features for metric in metrics}
     if features is None and len(names) > 1:
         raise UsageError(
@@ -136,42 +152,34 @@ def compare(
         "generated": generated.description,
         "versions": versions(),
     }
-    warnings = _warnings(real, generated)
-    return {
-        metric.entry.name: _result(metric, real, generated, card, warnings, interval=interval)
-        for metric in metrics
-    }
-
-
-def _result(
-    metric: Metric,
-    real: Side,
-    generated: Side,
-    card: Mapping[str, Any],
-    warnings: Sequence[str],
-    *,
-    interval: bool,
-) -> Result:
+    common = _warnings(real, generated)
     a, b = real.features, generated.features
-    measured = metric(a, b)
-    parts, own = dict(measured.parts), list(warnings)
-    if metric.entry.by_statistics:
-        own = [*warn_of_counts(a.n, b.n), *own]
-        if _is_small(a) and _is_small(b):
-            parts["kid"] = measure_kid(a, b, KidOptions()).value
-    spread = interval_of(lambda x, y: metric(x, y).value, a, b) if interval else None
-    return Result(
-        metric.entry.name,
-        measured.value,
-        parts,
-        spread,
-        {**card, "protocol": measured.card, "warnings": own},
-    )
+    measured = {metric.entry.name: metric(a, b) for metric in metrics}
+    beside = _kid_beside(metrics, measured, a, b)
+    results = {}
+    for metric in metrics:
+        name = metric.entry.name
+        found, is_biased = measured[name], metric.entry.is_biased
+        warnings = [*(warn_of_counts(a.n, b.n) if is_biased else ()), *common]
+        results[name] = Result(
+            name,
+            found.value,
+            {**found.parts, **(beside if is_biased else {})},
+            metric.interval(found.value, a, b) if interval else None,
+            {**card, "protocol": found.card, "warnings": warnings},
+        )
+    return results
 
 
-def _is_small(side: Features) -> bool:
-    """Tell whether a side is one for which KID is worth seeing, and can be had."""
-    return side.known is not None and 2 <= len(side.known) < SMALL
+def _kid_beside(
+    metrics: Sequence[Metric], measured: Mapping[str, Measured], a: Features, b: Features
+) -> dict[str, float]:
+    """Return KID where a biased metric is taken of few pictures, and nobody asked for it."""
+    counts = [len(side.known) for side in (a, b) if side.known is not None]
+    is_wanted = any(metric.entry.is_biased for metric in metrics)
+    if not is_wanted or "kid" in measured or len(counts) < 2 or not 2 <= min(counts) < SMALL:
+        return {}
+    return {"kid": measure_kid(a, b, KidOptions()).value}
 
 
 def _warnings(real: Side, generated: Side) -> list[str]:
@@ -183,34 +191,3 @@ def _warnings(real: Side, generated: Side) -> list[str]:
     ]
     found += compare_sides(real.description, generated.description)
     return found + warn_of_weights([real.made_with, generated.made_with])
-
-
-def statistics(
-    images: SideLike,
-    *,
-    features: str = "inception",
-    dims: int | None = None,
-    weights: str | Path | None = None,
-    convention: str = "",
-    compute: Compute | None = None,
-) -> Statistics:
-    """Return mean and covariance of a set's features, with the card that a file of them carries.
-
-    Raises:
-        I2IError: what and why, in a sentence.
-    """
-    compute = compute or Compute()
-    compute.check()
-    open_it = partial(
-        open_space,
-        discover(compute.blocked),
-        features,
-        dims=dims,
-        weights=weights,
-        convention=convention,
-        download=compute.download,
-    )
-    (side,) = read_sides((images,), open_it, compute, by_statistics=True)
-    found = side.features.statistics
-    card = {**side.made_with, "pictures": side.description, "versions": versions()}
-    return Statistics(found.mu, found.sigma, side.features.n, card)

@@ -25,7 +25,13 @@ from i2ikit.evaluate.compute import Compute
 from i2ikit.evaluate.extract import Tally
 from i2ikit.evaluate.own import OwnLike, OwnNetwork, load_own, look
 from i2ikit.evaluate.results import Result, describe_side, versions
-from i2ikit.evaluate.sets import Images, Picture, check_partners, open_set
+from i2ikit.evaluate.sets import (
+    Images,
+    Picture,
+    PictureSet,
+    check_partners,
+    open_set,
+)
 from i2ikit.model import LabelMap
 
 #: Label maps hold 16 bits at most; which ids are classes is checked here, since some are ignored.
@@ -124,7 +130,9 @@ def label_consistency(
     if num_classes is not None and num_classes < 2:
         raise UsageError(f"--num-classes {num_classes} is less than 2")
     maps, pictures, tally = _open_labels(labels), open_set(generated), Tally()
-    keys = {picture.key for picture in pictures.read() if not picture.problem}
+    found = list(pictures.read())  # a generator, or a remote tar, is read but once
+    pictures = PictureSet(pictures.location, len(found), lambda: iter(found))
+    keys = {picture.key for picture in found if not picture.problem}
     check_partners(maps.keys, str(labels), keys, pictures.location)
     network = Segmenter(load_own(segmenter, "--segmenter"), num_classes)
     judge = partial(_count_pixels, maps, network, tuple(ignore))

@@ -28,7 +28,7 @@ def fid(
         dims: Inception's layer: 64, 192, 768 or 2048.
         weights: a file to use instead of the official one.
         convention: "pytorch-fid", "clean-fid" or "torch-fidelity": whose number is wanted.
-        interval: whether to bootstrap an interval.
+        interval: whether to add an interval, from halves of both sides.
         compute: devices, batch size, cache and so on.
 
     Raises:
@@ -64,7 +64,7 @@ def fd(
         features: the space, as `i2ikit weights` lists it.
         dims: which of its layers; None: its usual one.
         weights: a file to use instead of the official one.
-        interval: whether to bootstrap an interval.
+        interval: whether to add an interval, from halves of both sides.
         compute: devices, batch size, cache and so on.
     """
     return measure(
@@ -106,7 +106,7 @@ def kid(
         dims: which of its layers; None: its usual one.
         weights: a file to use instead of the official one.
         convention: as for `fid`; "": the space's usual.
-        interval: whether to bootstrap an interval.
+        interval: whether to add an interval, from halves of both sides.
         compute: devices, batch size, cache and so on.
     """
     return measure(
@@ -157,7 +157,6 @@ def fid_infinity(
     *,
     points: int = 15,
     seed: int = 0,
-    features: str = "inception",
     dims: int | None = None,
     weights: str | Path | None = None,
     convention: str = "",
@@ -172,7 +171,6 @@ def fid_infinity(
         real,
         generated,
         {"fid-infinity": {"points": points, "seed": seed}},
-        features=features,
         dims=dims,
         weights=weights,
         convention=convention,

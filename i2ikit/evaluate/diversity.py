@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from i2ikit.errors import SampleError, SourceError, UsageError, counted, did_you_mean
-from i2ikit.evaluate.bootstrap import interval_of_mean
 from i2ikit.evaluate.compute import Compute
 from i2ikit.evaluate.embedding import Embedded, embed, tally_up
 from i2ikit.evaluate.extract import Tally
@@ -19,6 +18,7 @@ from i2ikit.evaluate.groups import Groups, Outputs, read_groups
 from i2ikit.evaluate.moments import Doubles
 from i2ikit.evaluate.pairings import PROTOCOLS, Pairing, Places, Protocol, parse_pairs
 from i2ikit.evaluate.perceptual import Perceptual, distances, open_perceptual
+from i2ikit.evaluate.resampling import interval_of_mean
 from i2ikit.evaluate.results import Result, describe_side, versions
 from i2ikit.evaluate.sets import Picture
 
@@ -70,8 +70,8 @@ def lpips_diversity(
     """Measure the mean LPIPS between outputs of an input: over its pairs, then over inputs.
 
     Args:
-        outputs: OUT of a translation, a folder with a folder of outputs for each input, tars or a
-            manifest with the columns key and style_index, or groups of pictures as arrays.
+        outputs: OUT of a translation; a folder, tars or a manifest with a folder of outputs for
+            each input; or groups of pictures as arrays.
         net: "alex", "squeeze" or "vgg".
         version: of LPIPS, "0.0" or "0.1"; None: the protocol's, else 0.1.
         pairs: "all", "consecutive" (0 and 1, 1 and 2 …), "independent" (0 and 1, 2 and 3 …) or
@@ -81,7 +81,7 @@ def lpips_diversity(
             needs the first are taken.
         backbone: a file to use instead of the network's official weights.
         seed: of the pairs that are drawn.
-        interval: whether to bootstrap an interval over inputs.
+        interval: whether to add an interval, bootstrapped over inputs.
         compute: devices, batch size and so on.
 
     Raises:

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from functools import partial
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
 from typing import TypeVar
 
@@ -26,7 +26,10 @@ from i2ikit.evaluate.features import Rows
 from i2ikit.evaluate.networks import Replicas
 from i2ikit.evaluate.sets import Picture, PictureSet, as_pixels, decode_stored
 from i2ikit.evaluate.space import FeatureSpace, text_digest
+from i2ikit.plugins import blaming
 
+#: Packages whose versions may change a feature.
+_DECISIVE = ("i2ikit", "torch", "torchvision", "timm", "pytorch-fid", "numpy", "pillow")
 #: Raised when features would come out otherwise than those that caches hold.
 _CACHE_FORMAT = 1
 
@@ -82,10 +85,10 @@ def extract(
     pictures: PictureSet,
     space: FeatureSpace,
     compute: Compute,
-    add: Callable[[Rows], None],
+    add: Callable[[Rows, Sequence[str]], None],
     on_batch: Callable[[Tally], None] | None = None,
 ) -> Tally:
-    """Give the features of every readable picture to `add`, in the order of the set.
+    """Give the features of every readable picture to `add`, with its key, in the set's order.
 
     Raises:
         SampleError: a picture can't be read, and the work stops at such.
@@ -118,11 +121,19 @@ def extract(
     return tally
 
 
+def installed(package: str) -> str:
+    """Return the version of a package; "" if it isn't there."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
+
+
 def open_cache(space: FeatureSpace, compute: Compute, device: torch.device) -> FeatureCache | None:
     """Return the cache of a space, as computed on this kind of device; None for no cache."""
     if not compute.cache or not space.digest:
         return None
-    versions = [version(name) for name in ("torch", "numpy", "pillow")]
+    versions = [f"{name} {installed(name)}" for name in _DECISIVE]
     what = (_CACHE_FORMAT, *space.card().values(), compute.precision, device.type, *versions)
     return FeatureCache(text_digest(*what), space.dims)
 
@@ -158,12 +169,14 @@ def _prepare(space: FeatureSpace, item: _Item) -> _Item:
     try:
         if item.header is not None:
             pixels = decode_stored(item.data, item.picture.name)
-            return replace(item, tensor=space.prepare(pixels), data=b"")
-        pixels = as_pixels(item.picture.array)
+            header = item.header
+        else:
+            pixels = as_pixels(item.picture.array)
+            header = Header("array", pixels.shape[1], pixels.shape[0])
     except SampleError as error:
         return replace(item, failure=str(error), data=b"")
-    header = Header("array", pixels.shape[1], pixels.shape[0])
-    return replace(item, tensor=space.prepare(pixels), header=header)
+    with blaming(f"features '{space.name}' at {item.picture.name}"):
+        return replace(item, tensor=space.prepare(pixels), header=header, data=b"")
 
 
 def _run(space: FeatureSpace, replicas: Replicas, items: Sequence[_Item]) -> Sequence[_Item]:
@@ -171,14 +184,39 @@ def _run(space: FeatureSpace, replicas: Replicas, items: Sequence[_Item]) -> Seq
     places = [place for place, item in enumerate(items) if item.tensor is not None]
     if not places:
         return items
-    rows = replicas(torch.stack([t for item in items if (t := item.tensor) is not None])).numpy()
-    if rows.shape != (len(places), space.dims):
-        due = (len(places), space.dims)
-        raise ModelError(f"features '{space.name}' have shape {rows.shape} where {due} was due")
+    tensors = [t for item in items if (t := item.tensor) is not None]
+    names = [items[place].picture.name for place in places]
+    rows = compute_rows(space, replicas, tensors, names)
     done = list(items)
     for place, row in zip(places, rows, strict=True):
         done[place] = replace(items[place], row=row)
     return done
+
+
+def compute_rows(
+    space: FeatureSpace,
+    network: Callable[[Tensor], Tensor],
+    tensors: Sequence[Tensor],
+    names: Sequence[str],
+) -> Rows:
+    """Return the features of prepared pictures, (n, dims).
+
+    Raises:
+        ModelError: the network fails, or its features are NaN, infinite or of another length than
+            the space says.
+    """
+    with blaming(f"features '{space.name}'"):
+        rows: Rows = network(torch.stack(list(tensors))).numpy()
+    due = (len(tensors), space.dims)
+    if rows.shape != due:
+        raise ModelError(f"features '{space.name}' have shape {rows.shape} where {due} was due")
+    for name, row in zip(names, rows, strict=True):
+        if not np.isfinite(row).all():
+            raise ModelError(
+                f"the features of {name} hold NaN or infinity",
+                hint="the weights may be damaged; --precision fp32 has the widest range",
+            )
+    return rows
 
 
 def _is_fresh(item: _Item) -> bool:
@@ -187,27 +225,27 @@ def _is_fresh(item: _Item) -> bool:
 
 
 def _gather(
-    items: Sequence[_Item], compute: Compute, tally: Tally, add: Callable[[Rows], None]
+    items: Sequence[_Item],
+    compute: Compute,
+    tally: Tally,
+    add: Callable[[Rows, Sequence[str]], None],
 ) -> None:
     """Count a batch, and pass its features on."""
     rows: list[Rows] = []
+    keys: list[str] = []
     for item in items:
         if item.failure:
             if compute.on_error == "stop":
                 raise SampleError(item.failure, hint="--on-error skip leaves it out and counts it")
             tally.failures.append(item.failure)
         elif item.row is not None and item.header is not None:
-            if not np.isfinite(item.row).all():
-                raise ModelError(
-                    f"the features of {item.picture.name} hold NaN or infinity",
-                    hint="the weights may be damaged; --precision fp32 has the widest range",
-                )
             tally.count(item.header)
             tally.files.update(bytes.fromhex(item.digest))
             tally.num_cached += item.tensor is None
             rows.append(item.row)
+            keys.append(item.picture.key)
     if rows:
-        add(np.stack(rows))
+        add(np.stack(rows), keys)
 
 
 def _batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

@@ -2,7 +2,7 @@
 
 |mu1 - mu2|² + tr S1 + tr S2 - 2 tr (S1 S2)^½ (Heusel et al. 2017, arXiv:1706.08500, eq. 6). The
 last term is a sum of square roots of eigenvalues, found from symmetric matrices or from the samples
-alone: no complex numbers, nothing added to a diagonal, nothing that can fail to converge.
+alone: no complex numbers, nothing added to a diagonal.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ from torch import Tensor
 from i2ikit.errors import UsageError
 from i2ikit.evaluate.features import Features, Measured, need
 from i2ikit.evaluate.moments import Statistics
+
+#: Above this many pictures samples take more memory than covariances.
+_MOST = 10_000
 
 
 def measure_fid(real: Features, generated: Features, options: object = None) -> Measured:
@@ -43,7 +46,7 @@ def frechet_distance(real: Features, generated: Features) -> float:
             f"{real.location} has {real.dims} dims, {generated.location} has {generated.dims}"
         )
     both = [side.known for side in (real, generated) if side.known is not None]
-    if len(both) == 2 and min(map(len, both)) <= real.dims:
+    if len(both) == 2 and min(map(len, both)) <= real.dims and max(map(len, both)) <= _MOST:
         return _from_samples(real, generated)
     return _from_statistics(real.statistics, generated.statistics)
 

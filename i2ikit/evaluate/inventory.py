@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
-from i2ikit.errors import CheckpointError, UsageError, did_you_mean
+from i2ikit.errors import CheckpointError, I2IError, UsageError, did_you_mean
 from i2ikit.evaluate.perceptual import BACKBONES
+from i2ikit.evaluate.space import open_space
 from i2ikit.evaluate.weights import Found, download_weights, find_weights
 from i2ikit.hookspecs import FeaturesEntry, MetricEntry, WeightsFile
 from i2ikit.plugins import Catalogue, discover
+
+#: Commands that use a space and are no metrics on two sets.
+_OTHER_USERS = {"inception": ["is"]}
 
 
 def take_inventory(blocked: Iterable[str] = ()) -> list[dict[str, Any]]:
@@ -20,22 +25,31 @@ def take_inventory(blocked: Iterable[str] = ()) -> list[dict[str, Any]]:
     rows = []
     for entry, _ in catalogue.offered(FeaturesEntry):
         users = [metric.name for metric in metrics if metric.features == entry.name]
-        rows.append(_row(entry.name, entry.summary, users, entry.weights, _needed(entry)))
+        users += _OTHER_USERS.get(entry.name, ())
+        state = _needed(catalogue, entry)
+        rows.append(_row(entry.name, entry.summary, users, entry.weights, state))
     for net, file in BACKBONES.items():
         rows.append(_row(f"lpips-{net}", f"The {net} of LPIPS", ["lpips", "pairs"], file, []))
     return rows
 
 
-def _needed(entry: FeaturesEntry) -> list[str]:
+def _needed(catalogue: Catalogue, entry: FeaturesEntry) -> list[str]:
     """Return whether what a space imports is there, in words; nothing where it always is."""
     if not entry.module:
         return []
-    is_there = importlib.util.find_spec(entry.module) is not None
-    return [
-        f"{entry.module} is installed"
-        if is_there
-        else f"{entry.module} is not installed: pip install '{entry.extra}'"
-    ]
+    try:
+        is_there = importlib.util.find_spec(entry.module) is not None
+    except ImportError:  # of the package above it
+        is_there = False
+    if not is_there:
+        return [f"{entry.module} is not installed: pip install '{entry.extra}'"]
+    found = [f"{entry.module} is installed"]
+    with suppress(I2IError):  # of a space that needs more: a network's name, a file
+        if entry.weights is None:
+            space = open_space(catalogue, entry.name)
+            checked = "the official file" if space.is_official else "its digest is not known"
+            found.append(f"{space.weights}, SHA-256 {space.digest[:16]}…: {checked}")
+    return found
 
 
 def _row(

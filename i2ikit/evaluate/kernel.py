@@ -53,7 +53,7 @@ def measure_kid(real: Features, generated: Features, options: KidOptions) -> Mea
 
 
 def _tensor(rows: Rows) -> Tensor:
-    return torch.from_numpy(rows.astype(np.float64))
+    return torch.from_numpy(np.array(rows, dtype=np.float32))
 
 
 def _mmd(x: Tensor, y: Tensor) -> float:
@@ -68,10 +68,11 @@ def _kernel_sum(x: Tensor, y: Tensor) -> float:
     total, dims = 0.0, x.shape[1]
     for i in range(0, len(x), _BLOCK):
         for j in range(0, len(y), _BLOCK):
-            part, other = x[i : i + _BLOCK], y[j : j + _BLOCK]
+            part, other = x[i : i + _BLOCK].double(), y[j : j + _BLOCK].double()
             total += float((part @ other.T / dims + 1).pow(3).sum())
     return total
 
 
 def _diagonal_sum(x: Tensor) -> float:
-    return float((x.square().sum(dim=1) / x.shape[1] + 1).pow(3).sum())
+    squares = torch.cat([part.double().square().sum(dim=1) for part in torch.split(x, _BLOCK)])
+    return float((squares / x.shape[1] + 1).pow(3).sum())

@@ -16,6 +16,8 @@ from torch import Tensor
 from i2ikit.evaluate.features import Features, Measured, need
 from i2ikit.options import Options
 
+#: Squared distances are off by this share of the squared lengths: equal pictures must not fall out.
+_ROUNDING = 1e-12
 #: Rows of distances computed at a time.
 _BLOCK = 1024
 
@@ -43,6 +45,10 @@ def measure_precision_recall(
     real_near, real_far = _radii(x, (near, far))
     (generated_near,) = _radii(y, (near,))
 
+    slack = _ROUNDING * max(float(x.square().sum(dim=1).max()), float(y.square().sum(dim=1).max()))
+    real_near, real_far, generated_near = (
+        radii + slack for radii in (real_near, real_far, generated_near)
+    )
     is_real_like = torch.zeros(len(y), dtype=torch.bool)
     balls_held = torch.zeros(len(y))
     recalled: list[Tensor] = []

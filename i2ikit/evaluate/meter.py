@@ -9,27 +9,40 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TypeAlias
 
-import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from i2ikit.data.images import Pixels
+from i2ikit.errors import I2IError
 from i2ikit.evaluate.cache import FeatureCache
 from i2ikit.evaluate.compare import Metric, choose_metrics, compare
 from i2ikit.evaluate.compute import Compute
-from i2ikit.evaluate.extract import open_cache
-from i2ikit.evaluate.networks import Replicas
+from i2ikit.evaluate.extract import compute_rows, open_cache
+from i2ikit.evaluate.features import Rows
+from i2ikit.evaluate.networks import infer, place
 from i2ikit.evaluate.results import Result
 from i2ikit.evaluate.sets import decode_stored
-from i2ikit.evaluate.sides import SideLike, check_side, read_sides
+from i2ikit.evaluate.sides import Asked, SideLike, check_side, read_sides
 from i2ikit.evaluate.space import FeatureSpace, open_space
-from i2ikit.plugins import discover
+from i2ikit.plugins import blaming, discover
 
-#: A file's digest, and its picture as each feature space takes it.
-Prepared: TypeAlias = tuple[str, Sequence[Tensor]]
+
+@dataclass(frozen=True)
+class Prepared:
+    """A picture as feature spaces take it.
+
+    Attributes:
+        name: of its file.
+        digest: of its file.
+        tensors: one for each space at work.
+    """
+
+    name: str
+    digest: str
+    tensors: Sequence[Tensor]
 
 
 @dataclass(frozen=True)
@@ -42,90 +55,109 @@ class Aim:
 
 @dataclass
 class _Gauge:
-    """A feature space at work: pictures that wait for the network, and where features go."""
+    """A feature space at work: where its features go, and whether it has failed."""
 
     space: FeatureSpace
-    network: Replicas
+    network: nn.Module
     cache: FeatureCache
-    batch_size: int
-    waiting: dict[str, Tensor] = field(default_factory=dict)
-
-    def add(self, digest: str, tensor: Tensor) -> None:
-        """Take in a picture."""
-        self.waiting[digest] = tensor
-        if len(self.waiting) >= self.batch_size:
-            self.compute()
-
-    def compute(self) -> None:
-        """Compute the features of all that wait."""
-        if self.waiting:
-            rows = self.network(torch.stack(list(self.waiting.values()))).numpy()
-            self.cache.put(dict(zip(self.waiting, rows, strict=True)))
-            self.waiting.clear()
+    has_failed: bool = False
 
 
 class Meter:
-    """Computes the features of pictures as they come, and in the end the metrics."""
+    """Computes the features of pictures as they come, and in the end the metrics.
+
+    Attributes:
+        batch_size: pictures whose features are computed at a time.
+    """
 
     def __init__(
         self, aims: Sequence[Aim], spaces: Mapping[str, FeatureSpace], compute: Compute
     ) -> None:
         """Hold what `open_meter` has found."""
         self._aims, self._spaces, self._compute = aims, spaces, compute
+        self._device = compute.devices()[0]
         self._gauges: list[_Gauge] = []
+        self.batch_size = compute.chosen_batch_size(self._device)
 
     @contextmanager
     def at_work(self) -> Iterator[None]:
-        """Take pictures within."""
-        device = self._compute.devices()[0]
-        size = self._compute.chosen_batch_size(device)
+        """Take pictures within. Where the cache can't be used, they are measured in the end."""
         with ExitStack() as stack:
             for space in self._spaces.values():
-                cache = open_cache(space, self._compute, device)
-                if cache is not None:
+                cache = open_cache(space, self._compute, self._device)
+                if cache is not None and not cache.problem:
                     stack.enter_context(closing(cache))
-                    network = Replicas(space.network, [device], self._compute.precision)
-                    self._gauges.append(_Gauge(space, network, cache, size))
+                    self._gauges.append(_Gauge(space, place(space.network, self._device), cache))
             yield
-            for gauge in self._gauges:
-                gauge.compute()
         self._gauges = []
 
-    def prepare(self, data: bytes, pixels: Pixels | None) -> Prepared:
+    def prepare(self, name: str, data: bytes, pixels: Pixels | None) -> Prepared:
         """Bring a picture to what the networks take; called from several threads at once.
 
         Args:
-            data: its file.
+            name: of its file.
+            data: the file.
             pixels: (H, W, 3) what decoding the file gives, where that is known.
         """
+        if not self._gauges:
+            return Prepared(name, "", ())
         if pixels is None:
-            pixels = decode_stored(data, "output")
-        digest = hashlib.sha256(data).hexdigest()
-        return digest, [gauge.space.prepare(pixels) for gauge in self._gauges]
+            pixels = decode_stored(data, name)
+        tensors = []
+        for gauge in self._gauges:
+            with blaming(f"features '{gauge.space.name}' at {name}"):
+                tensors.append(gauge.space.prepare(pixels))
+        return Prepared(name, hashlib.sha256(data).hexdigest(), tensors)
 
-    def add(self, pictures: Sequence[Prepared]) -> None:
-        """Take in pictures, and compute the features of a batch when one is full; from one thread.
+    def compute(self, pictures: Sequence[Prepared]) -> list[Rows | None]:
+        """Return the features in each space; None of one that fails. From several threads at once.
 
-        Raises:
-            RunError: the device is out of memory.
+        That a space fails does not end the work: measuring in the end says why.
         """
-        for digest, tensors in pictures:
-            for gauge, tensor in zip(self._gauges, tensors, strict=True):
-                gauge.add(digest, tensor)
+        return [self._compute_in(index, pictures) for index in range(len(self._gauges))]
 
-    def measure(self, generated: Path) -> dict[str, Result]:
-        """Return the results by the names of the metrics, for the finished folder."""
+    def _compute_in(self, index: int, pictures: Sequence[Prepared]) -> Rows | None:
+        gauge = self._gauges[index]
+        if gauge.has_failed or not pictures:
+            return None
+        network = partial(
+            infer, gauge.network, device=self._device, precision=self._compute.precision
+        )
+        tensors, names = [p.tensors[index] for p in pictures], [p.name for p in pictures]
+        try:
+            return compute_rows(gauge.space, network, tensors, names)
+        except I2IError:
+            gauge.has_failed = True
+            return None
+
+    def keep(self, pictures: Sequence[Prepared], rows: Sequence[Rows | None]) -> None:
+        """Put what `compute` gave into the caches; from one thread."""
+        for gauge, own in zip(self._gauges, rows, strict=True):
+            if own is not None:
+                digests = [picture.digest for picture in pictures]
+                gauge.cache.put(dict(zip(digests, own, strict=True)))
+
+    def measure(self, generated: Path) -> tuple[dict[str, Result], dict[str, str]]:
+        """Return results by the names of the metrics for the finished folder, and what failed."""
         results: dict[str, Result] = {}
+        problems: dict[str, str] = {}
         for aim in self._aims:
-            space = self._spaces[aim.metric.entry.features]
-            sides = read_sides(
-                (aim.reference, generated),
-                lambda space=space: space,  # type: ignore[misc]
-                self._compute,
-                by_statistics=aim.metric.entry.by_statistics,
-            )
-            results |= compare([aim.metric], *sides)
-        return results
+            try:
+                results |= self._measure(aim, generated)
+            except I2IError as error:
+                problems[aim.metric.entry.name] = str(error)
+        return results, problems
+
+    def _measure(self, aim: Aim, generated: Path) -> dict[str, Result]:
+        entry = aim.metric.entry
+        sides = read_sides(
+            (aim.reference, generated),
+            lambda: self._spaces[entry.features],
+            Asked(entry.features),
+            self._compute,
+            by_statistics=entry.by_statistics,
+        )
+        return compare([aim.metric], *sides)
 
 
 def open_meter(references: Mapping[str, SideLike], compute: Compute) -> Meter:

@@ -70,6 +70,11 @@ class Moments:
         self._mean = self._mean + step * (n / total)
         self._n = total
 
+    def add_statistics(self, other: Statistics, n: int) -> None:
+        """Take in the `n` rows that statistics are of."""
+        self._settle()
+        self._join(n, other.mu, other.sigma * (n - 1))
+
     def merge(self, other: Moments) -> None:
         """Take in all rows of another one, as if they had been added here."""
         self._settle()
@@ -157,6 +162,15 @@ def save_statistics(path: str | Path, statistics: Statistics) -> None:
         scratch.unlink(missing_ok=True)
 
 
+def _is_card(card: Any) -> bool:
+    """Tell whether a card has the form that it is given when statistics are saved."""
+    pictures = card.get("pictures", {}) if isinstance(card, dict) else None
+    kinds = {"file_types": dict, "traits": dict, "shorter_sides": list}
+    return isinstance(pictures, dict) and all(
+        isinstance(pictures.get(name, kind()), kind) for name, kind in kinds.items()
+    )
+
+
 def load_statistics(path: str | Path) -> Statistics:
     """Read `.npz`, ours or another package's with `mu` and `sigma`.
 
@@ -174,7 +188,7 @@ def load_statistics(path: str | Path) -> Statistics:
             mu, sigma = file["mu"].astype(np.float64), file["sigma"].astype(np.float64)
             n = int(file["n"]) if "n" in names else -1
             card = json.loads(str(file["card"])) if "card" in names else {}
-            if not isinstance(card, dict):
+            if not _is_card(card):
                 raise SourceError(f"{path} can't be read as statistics: its card is {card!r}")
     except SourceError:
         raise
@@ -186,4 +200,7 @@ def load_statistics(path: str | Path) -> Statistics:
         raise SourceError(f"{path}: mu is {mu.shape} and sigma {sigma.shape}, not (d,) and (d, d)")
     if not (np.isfinite(mu).all() and np.isfinite(sigma).all()):
         raise SourceError(f"{path} holds NaN or infinity")
+    tolerance = 1e-6 * np.abs(sigma).max(initial=0)
+    if (np.diagonal(sigma) < 0).any() or not np.allclose(sigma, sigma.T, rtol=0, atol=tolerance):
+        raise SourceError(f"{path}: sigma is no covariance: asymmetric, or with variances below 0")
     return Statistics(mu, sigma, n if n >= 0 else None, card)

@@ -29,9 +29,8 @@ class Replicas:
         self._free: SimpleQueue[tuple[torch.device, nn.Module]] = SimpleQueue()
         for device in devices:
             own = copy.deepcopy(network) if self.count > 1 else network
-            self._free.put((device, own.to(device).to(memory_format=torch.channels_last)))
+            self._free.put((device, place(own, device)))
 
-    @torch.inference_mode()
     def __call__(self, batch: Tensor) -> Tensor:
         """Return what the network makes of (B, 3, H, W), float32 on the CPU.
 
@@ -40,14 +39,37 @@ class Replicas:
         """
         device, network = self._free.get()
         try:
-            inputs = batch.to(device).contiguous(memory_format=torch.channels_last)
-            with autocast(device, self._precision):
-                outputs: Tensor = network(inputs)
-            return outputs.float().cpu()
-        except torch.OutOfMemoryError:
-            raise RunError(
-                f"{device} ran out of memory with {len(batch)} pictures at a time",
-                hint=f"--batch-size {max(1, len(batch) // 2)}",
-            ) from None
+            return infer(network, batch, device, self._precision)
         finally:
             self._free.put((device, network))
+
+
+def place(network: nn.Module, device: torch.device) -> nn.Module:
+    """Return the network on a device, in the layout that convolutions are fastest in.
+
+    Raises:
+        RunError: the device is out of memory.
+    """
+    try:
+        return network.to(device).to(memory_format=torch.channels_last)
+    except torch.OutOfMemoryError:
+        raise RunError(f"{device} has no memory for the network") from None
+
+
+@torch.inference_mode()
+def infer(network: nn.Module, batch: Tensor, device: torch.device, precision: Precision) -> Tensor:
+    """Return what a network on `device` makes of (B, 3, H, W), float32 on the CPU.
+
+    Raises:
+        RunError: the device is out of memory.
+    """
+    try:
+        inputs = batch.to(device).contiguous(memory_format=torch.channels_last)
+        with autocast(device, precision):
+            outputs: Tensor = network(inputs)
+        return outputs.float().cpu()
+    except torch.OutOfMemoryError:
+        raise RunError(
+            f"{device} ran out of memory with {len(batch)} pictures at a time",
+            hint=f"--batch-size {max(1, len(batch) // 2)}",
+        ) from None

@@ -15,12 +15,12 @@ from torch import Tensor
 
 from i2ikit.data.images import Pixels
 from i2ikit.errors import SourceError, UsageError, counted
-from i2ikit.evaluate.bootstrap import interval_of_mean
 from i2ikit.evaluate.compute import Compute
 from i2ikit.evaluate.embedding import Embedded, embed, tally_up
 from i2ikit.evaluate.extract import Tally
 from i2ikit.evaluate.moments import Doubles
 from i2ikit.evaluate.perceptual import distances, open_perceptual
+from i2ikit.evaluate.resampling import interval_of_mean
 from i2ikit.evaluate.results import Result, compare_sides, describe_side, versions
 from i2ikit.evaluate.sets import (
     Images,
@@ -70,7 +70,7 @@ def lpips_pairs(
         net: "alex", "squeeze" or "vgg".
         version: of LPIPS, "0.0" or "0.1".
         backbone: a file to use instead of the network's official weights.
-        interval: whether to bootstrap an interval of LPIPS over inputs.
+        interval: whether to add an interval of LPIPS, bootstrapped over inputs.
         compute: devices, batch size and so on.
 
     Raises:
@@ -164,9 +164,8 @@ def _parts(found: Sequence[_Scores], *, several: bool) -> dict[str, float]:
     if not several:
         return parts
     parts["best"] = _mean([scores.lpips.min() for scores in found])
-    best = [scores.psnr.max() for scores in found]
-    if finite_best := [value for value in best if np.isfinite(value)]:
-        parts["psnr_best"] = _mean(finite_best)
+    if finite:
+        parts["psnr_best"] = _mean([values.max() for values in finite])
     parts["ssim_best"] = _mean([scores.ssim.max() for scores in found])
     return parts
 

@@ -42,7 +42,13 @@ PROTOCOLS = {
         "alex",
         open_question="MUNIT's authors state no version of LPIPS: 0.0 may be theirs",
     ),
-    "bicyclegan": Protocol("consecutive", 20, "alex", "0.0"),
+    "bicyclegan": Protocol(
+        "consecutive",
+        20,
+        "alex",
+        "0.0",
+        "BicycleGAN's README says consecutive pairs, a later reply of its author all pairs",
+    ),
     "all-pairs": Protocol("all"),
 }
 

@@ -11,6 +11,7 @@ from typing import Any
 import i2ikit
 from i2ikit.evaluate.extract import Tally
 
+_LOSSY = {"JPEG", "WEBP"}
 _NOTHING = hashlib.sha256().hexdigest()
 #: Below this many pictures a Fréchet distance is mostly bias.
 SMALL = 10_000
@@ -24,7 +25,7 @@ class Result:
         metric: "fid", "kid" …
         value: the number.
         parts: further numbers: "recall", "std" …
-        interval: 95 % of the bootstrap, where it was asked for.
+        interval: 95 % of how far it would vary with other pictures, where it was asked for.
         card: everything that decides the number: convention, network, digest, resize, counts of
             both sides, file types, pairs, seeds; and `warnings`, a sentence each.
     """
@@ -74,10 +75,10 @@ def compare_sides(*sides: Mapping[str, Any]) -> list[str]:
     found = []
     types = [side["file_types"] for side in sides if side.get("file_types")]
     formats = {name for side in types for name in side} - {"array"}
-    if len(types) > 1 and "JPEG" in formats and len(formats) > 1:
+    if len(types) > 1 and formats & _LOSSY and len(formats) > 1:
         found.append(
             f"the sides mix file types ({'; '.join(map(_listed, types))}):"
-            " JPEG artefacts alone move these numbers"
+            " their artefacts alone move these numbers"
         )
     spans = [side["shorter_sides"] for side in sides if side.get("shorter_sides")]
     if len({tuple(span) for span in spans}) > 1:

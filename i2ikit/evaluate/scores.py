@@ -33,7 +33,7 @@ from i2ikit.evaluate.results import (
     warn_of_weights,
 )
 from i2ikit.evaluate.sets import Images, PictureSet
-from i2ikit.evaluate.sides import Side, read_sides
+from i2ikit.evaluate.sides import Asked, Side, read_sides
 from i2ikit.evaluate.space import open_space
 from i2ikit.plugins import discover
 
@@ -81,7 +81,13 @@ def inception_score(
         convention=convention,
         download=compute.download,
     )
-    (side,) = read_sides((images,), open_it, compute, by_statistics=False)
+    (side,) = read_sides(
+        (images,),
+        open_it,
+        Asked("inception", NUM_CLASSES, convention),
+        compute,
+        by_statistics=False,
+    )
     rows = side.features.rows
     need(side.features, splits, f"a score over {splits} splits")
     order = np.random.RandomState(seed).permutation(len(rows))  # its stream is frozen

@@ -145,6 +145,11 @@ def _to_picture(sample: Sample) -> Picture:
 
 
 def _open_arrays(arrays: Iterable[Any]) -> PictureSet:
+    if getattr(arrays, "ndim", 4) == 3:
+        raise UsageError(
+            f"a single array of shape {tuple(arrays.shape)} was given",  # type: ignore[attr-defined]
+            hint="give a list of pictures, or an array (N, H, W, 3)",
+        )
     count = len(arrays) if isinstance(arrays, Sized) else None
 
     def read() -> Iterator[Picture]:

@@ -15,7 +15,7 @@ from i2ikit.evaluate.compute import Compute
 from i2ikit.evaluate.extract import Tally, extract
 from i2ikit.evaluate.features import Features, FeatureSink, no_rows
 from i2ikit.evaluate.moments import Statistics, load_statistics
-from i2ikit.evaluate.results import SMALL, describe_side
+from i2ikit.evaluate.results import describe_side
 from i2ikit.evaluate.sets import Images, PictureSet, open_set
 from i2ikit.evaluate.space import FeatureSpace
 from i2ikit.progress import Progress
@@ -44,9 +44,51 @@ class Side:
     tally: Tally | None = None
 
 
+#: Rows are kept of sets up to this size, on the disk, though their statistics are enough: KID
+#: beside a Fréchet distance needs them.
+_KEPT = 50_000
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The feature space that was asked for: what statistics must be of.
+
+    Attributes:
+        features: its name.
+        dims: None: its usual layer.
+        convention: "" for its usual one.
+    """
+
+    features: str
+    dims: int | None = None
+    convention: str = ""
+
+    def check(self, side: Side) -> None:
+        """Refuse statistics of another space, as far as they say.
+
+        Raises:
+            UsageError: naming what differs.
+        """
+        made, location = side.made_with, side.features.location
+        if self.dims is not None and side.features.dims != self.dims:
+            raise UsageError(
+                f"{location} has {side.features.dims} dims, but --dims {self.dims} was given"
+            )
+        if made.get("features", self.features) != self.features:
+            raise UsageError(
+                f"{location} was made with features '{made['features']}', not '{self.features}'",
+                hint=f"fd with --features {made['features']} compares it",
+            )
+        if not str(made.get("convention", self.convention)).startswith(self.convention):
+            raise UsageError(
+                f"{location} follows {made['convention'] or 'no convention'}, not {self.convention}"
+            )
+
+
 def read_sides(
     sides: Sequence[SideLike],
     open_it: Callable[[], FeatureSpace],
+    asked: Asked,
     compute: Compute,
     *,
     by_statistics: bool,
@@ -56,6 +98,7 @@ def read_sides(
     Args:
         sides: what is compared.
         open_it: returns the feature space.
+        asked: which one that is.
         compute: how to go about it.
         by_statistics: whether statistics are enough, so that features of large sets aren't kept.
 
@@ -69,12 +112,13 @@ def read_sides(
     read = []
     for one in opened:
         if isinstance(one, Side):
+            asked.check(one)
             read.append(one)
         elif space is not None:
-            most = max(space.dims, SMALL) if by_statistics else None
+            most = _KEPT if by_statistics else None
             read.append(read_set(one, space, compute, watch.next(), most=most))
     for side in read[1:]:
-        _check_alike(read[0], side)
+        check_alike(read[0], side)
     return read
 
 
@@ -89,14 +133,14 @@ def check_side(
     opened = _open(side, by_statistics=by_statistics)
     if isinstance(opened, Side):
         none = Features("the other side", 0, known=np.empty((0, space.dims), dtype=np.float32))
-        _check_alike(opened, Side(none, made_with(space, compute), {}))
+        check_alike(opened, Side(none, made_with(space, compute), {}))
 
 
 def _open(side: SideLike, *, by_statistics: bool) -> PictureSet | Side:
     if isinstance(side, Statistics):
-        opened = _from_statistics("statistics", side)
+        opened = side_of_statistics("statistics", side)
     elif isinstance(side, str | Path) and str(side).endswith(".npz"):
-        opened = _from_statistics(str(side), load_statistics(side))
+        opened = side_of_statistics(str(side), load_statistics(side))
     else:
         return open_set(side)
     if not by_statistics:
@@ -104,7 +148,8 @@ def _open(side: SideLike, *, by_statistics: bool) -> PictureSet | Side:
     return opened
 
 
-def _from_statistics(location: str, found: Statistics) -> Side:
+def side_of_statistics(location: str, found: Statistics) -> Side:
+    """Return statistics as a side."""
     made, pictures = dict(found.card), {"n": found.n}
     pictures |= made.pop("pictures", {}) | {"location": location}
     return Side(Features(location, found.n, given=found), made, pictures)
@@ -137,7 +182,7 @@ def made_with(space: FeatureSpace, compute: Compute) -> dict[str, Any]:
     return {**space.card(), "precision": compute.precision}
 
 
-def _check_alike(one: Side, other: Side) -> None:
+def check_alike(one: Side, other: Side) -> None:
     """Refuse to compare features of different spaces.
 
     Raises:

@@ -13,7 +13,7 @@ from i2ikit.data.images import Pixels
 from i2ikit.errors import UsageError
 from i2ikit.evaluate.weights import download_weights, find_weights
 from i2ikit.hookspecs import FeaturesEntry
-from i2ikit.plugins import Catalogue, resolve
+from i2ikit.plugins import Catalogue, blaming, resolve
 
 
 @dataclass(frozen=True)
@@ -23,14 +23,15 @@ class FeatureSpace:
     Attributes:
         name: "inception", "torchvision:resnet50" …
         dims: length of a vector.
-        network: (B, 3, h, w) float32 to (B, dims), on the CPU in eval mode; it gives a picture the
-            same features in any batch.
+        network: (B, 3, h, w) float32 to (B, dims), on the CPU; it is put into eval mode, and gives
+            a picture the same features in any batch.
         prepare: an 8-bit picture, (H, W, 3) of any size, to the (3, h, w) float32 that the network
             takes; called from several threads at once.
         resize: in words what `prepare` does.
         convention: the package whose numbers this gives; "" if none.
         weights: the weights' file, or where else they are from.
-        digest: SHA-256 of the weights; "" if unknown.
+        digest: SHA-256 of the weights, or of what else decides a feature and the other attributes
+            don't say; "" if unknown: then features aren't kept for another time.
         is_official: whether they are the published ones; None if unknown.
     """
 
@@ -88,9 +89,12 @@ def open_space(
         path = download_weights(entry.weights).path
     elif entry.weights and path is None:
         path = find_weights(entry.weights).path
-    space = resolve(entry.space)(argument=argument, dims=dims, weights=path, convention=convention)
+    opener = resolve(entry.space)
+    with blaming(f"features '{name}'"):
+        space = opener(argument=argument, dims=dims, weights=path, convention=convention)
     if not isinstance(space, FeatureSpace):
         raise UsageError(f"features '{name}': {entry.space} returned {space!r}, no FeatureSpace")
+    space.network.eval().requires_grad_(False)
     return space
 
 

@@ -17,7 +17,8 @@ from i2ikit.checkpoints import hash_file
 from i2ikit.data.samples import Sample
 from i2ikit.data.writers import FolderWriter, TarWriter, Writer
 from i2ikit.errors import SampleError, SourceError
-from i2ikit.evaluate.meter import Meter
+from i2ikit.evaluate.features import Rows
+from i2ikit.evaluate.meter import Meter, Prepared
 from i2ikit.translation.home import remove_files
 from i2ikit.translation.job import Job
 from i2ikit.translation.load import load_sample
@@ -90,7 +91,7 @@ def run_shard(
     saved = ahead(partial(save_sample, job, tar), translated, pools.codecs, to_save)
     ready = clock.watch("save", saved)
     if job.meter:
-        ready = clock.watch("measure", _measured(job.meter, ready))
+        ready = clock.watch("measure", _measured(job.meter, ready, pools, job.batch_size))
     with closing(ReceiptWriter(job.home, shard, tar)) as notes:
         with _writer(job, tar) as writer:
             for item in ready:
@@ -131,12 +132,35 @@ def _writer(job: Job, tar: str) -> Writer:
     return TarWriter(root, tar, scratch) if tar else FolderWriter(root, scratch)
 
 
-def _measured(meter: Meter, items: Iterable[Saved | Failed]) -> Iterator[Saved | Failed]:
-    """Yield the items, their pictures' features computed or waiting to be."""
+def _measured(
+    meter: Meter, items: Iterable[Saved | Failed], pools: Pools, depth: int
+) -> Iterator[Saved | Failed]:
+    """Yield the items, their pictures' features computed."""
+
+    def compute(
+        group: list[Saved | Failed],
+    ) -> tuple[list[Saved | Failed], list[Prepared], list[Rows | None]]:
+        pictures = [p for item in group if isinstance(item, Saved) for p in item.measured]
+        return group, pictures, meter.compute(pictures)
+
+    groups = _grouped(items, meter.batch_size)
+    for group, pictures, rows in ahead(compute, groups, pools.network, depth):
+        meter.keep(pictures, rows)
+        yield from group
+
+
+def _grouped(items: Iterable[Saved | Failed], size: int) -> Iterator[list[Saved | Failed]]:
+    """Yield the items in groups of about so many pictures."""
+    group: list[Saved | Failed] = []
+    count = 0
     for item in items:
-        if isinstance(item, Saved):
-            meter.add(item.measured)
-        yield item
+        group.append(item)
+        count += len(item.measured) if isinstance(item, Saved) else 0
+        if count >= size:
+            yield group
+            group, count = [], 0
+    if group:
+        yield group
 
 
 def _put(job: Job, item: Saved | Failed, writer: Writer, notes: ReceiptWriter) -> None:

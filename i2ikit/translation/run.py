@@ -51,6 +51,7 @@ class RunSummary:
         is_complete: whether every input of the plan has an outcome.
         evaluation: results by the names of the metrics that were asked for; none while outputs
             of other parts (`shard`) are missing.
+        unmeasured: why others could not be measured.
     """
 
     output: Path
@@ -63,6 +64,7 @@ class RunSummary:
     stages: Mapping[str, float]
     is_complete: bool
     evaluation: Mapping[str, Result] = field(default_factory=dict)
+    unmeasured: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -221,7 +223,8 @@ def run(
     is_merged = summary.is_complete or execution.shard is None
     if meter is None or not is_merged or not (job.home.root / METADATA).exists():
         return summary
-    return replace(summary, evaluation=meter.measure(job.home.root))
+    results, problems = meter.measure(job.home.root)
+    return replace(summary, evaluation=results, unmeasured=problems)
 
 
 def _open_meter(

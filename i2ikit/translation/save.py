@@ -42,7 +42,8 @@ def _save(job: Job, tar: str, item: Translated) -> Saved:
         _add(files, {stem + suffix: data for suffix, data in loaded.sidecars.items()})
         metadata.append(_describe(job, item, index, f"{tar}/{name}" if tar else name))
         if job.meter:
-            measured.append(job.meter.prepare(data, pixels if settings.format == "png" else None))
+            as_written = pixels if settings.format == "png" else None
+            measured.append(job.meter.prepare(name, data, as_written))
     hashes = {} if tar else {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
     _check_lengths(files)
     outcome = Outcome(loaded.index, loaded.sample.key, metadata, list(item.style_rows), hashes)

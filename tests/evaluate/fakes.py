@@ -18,6 +18,7 @@ from i2ikit import (
     Options,
     hookimpl,
 )
+from i2ikit.data.images import Pixels
 from i2ikit.evaluate.resizing import torch_bilinear
 
 DIMS = 8
@@ -26,19 +27,23 @@ DIMS = 8
 class Net(nn.Module):
     """A convolution with fixed weights, pooled; black pictures may come out wrong.
 
-    `fault`: "nan" makes the features of black pictures NaN, "short" all features too short.
+    `fault`: "nan" makes the features of black pictures NaN, "short" all features too short,
+    "raising" raises, "training" has a layer that minds the mode.
     """
 
     def __init__(self, dims: int, fault: str) -> None:
         super().__init__()
         self.conv = nn.Conv2d(3, dims, 5, stride=3)
+        self.norm = nn.BatchNorm2d(dims, affine=False) if fault == "training" else nn.Identity()
         self.fault = fault
         generator = torch.Generator().manual_seed(1)
         for weights in self.conv.parameters():
             weights.data = torch.randn(weights.shape, generator=generator)
 
     def forward(self, x: Tensor) -> Tensor:
-        rows: Tensor = self.conv(x).relu().mean(dim=(2, 3))
+        if self.fault == "raising":
+            raise RuntimeError("no luck")
+        rows: Tensor = self.norm(self.conv(x)).relu().mean(dim=(2, 3))
         if self.fault == "nan":
             is_black = (x == -1).flatten(1).all(dim=1)
             rows = torch.where(is_black[:, None], torch.nan, rows)
@@ -52,16 +57,22 @@ def open_stub(
     weights: Path | None = None,
     convention: str = "",
 ) -> FeatureSpace:
+    if argument == "unopened":
+        raise KeyError("no luck")
     return FeatureSpace(
         name="stub",
         dims=dims or DIMS,
-        network=Net(dims or DIMS, argument).eval().requires_grad_(False),
-        prepare=partial(torch_bilinear, side=32),
+        network=Net(dims or DIMS, argument),
+        prepare=unprepared if argument == "unprepared" else partial(torch_bilinear, side=32),
         resize="torch bilinear to 32×32",
         convention=convention,
         weights="none",
         digest="5" * 64,
     )
+
+
+def unprepared(pixels: Pixels) -> Tensor:
+    raise ValueError("no luck")
 
 
 def open_nothing(
@@ -78,6 +89,14 @@ def measure_gap(real: Features, generated: Features, options: GapOptions) -> Mea
     """Measure how far the means are apart."""
     gaps = abs(real.rows.mean(axis=0) - generated.rows.mean(axis=0)) ** options.power
     return Measured(float(gaps.sum()), card={"power": options.power})
+
+
+def measure_by_zero(real: Features, generated: Features, options: Options) -> Measured:
+    return Measured(1 / 0)
+
+
+def measure_nan(real: Features, generated: Features, options: Options) -> Measured:
+    return Measured(float("nan"))
 
 
 def measure_nonsense(real: Features, generated: Features, options: Options) -> object:
@@ -106,6 +125,9 @@ def i2ikit_metrics() -> list[MetricEntry]:
             metric="i2ikit.evaluate.frechet:measure_fid",
             features="stub",
             by_statistics=True,
+            is_biased=True,
         ),
+        MetricEntry("raising", metric="tests.evaluate.fakes:measure_by_zero", features="stub"),
+        MetricEntry("nan", metric="tests.evaluate.fakes:measure_nan", features="stub"),
         MetricEntry("nonsense", metric="tests.evaluate.fakes:measure_nonsense", features="stub"),
     ]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -61,6 +63,36 @@ def test_two_may_write_at_once(opened: Open) -> None:
     second.put({key("a"): row(1), key("b"): row(2)})
     assert len(first.find([key("a"), key("b")])) == 2
     assert first.problem == second.problem == ""
+
+
+WRITER = """
+import sys
+from pathlib import Path
+import numpy as np
+from i2ikit.evaluate.cache import FeatureCache
+
+for number in range(30):
+    cache = FeatureCache("space", 1, Path(sys.argv[1]))
+    cache.put({f"{int(sys.argv[2]) * 1000 + number:064x}": np.ones(1, np.float32)})
+    assert not cache.problem, cache.problem
+    cache.close()
+"""
+
+
+def test_several_processes_open_and_write_at_once(folder: Path, opened: Open) -> None:
+    command = [sys.executable, "-c", WRITER, str(folder)]
+    writers = [subprocess.Popen([*command, str(number)]) for number in range(4)]
+    assert [writer.wait(60) for writer in writers] == [0] * 4
+    names = [f"{writer * 1000 + number:064x}" for writer in range(4) for number in range(30)]
+    assert len(opened(dims=1).find(names)) == 120
+
+
+def test_nobodys_home_is_no_reason_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", nowhere)
+    assert "home" in FeatureCache("space", 1).problem
 
 
 def test_spaces_share_nothing(opened: Open) -> None:

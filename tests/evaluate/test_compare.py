@@ -9,13 +9,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from i2ikit.errors import CheckpointError, OptionError, SourceError, UsageError
-from i2ikit.evaluate.compare import measure, statistics
+from i2ikit.errors import (
+    CheckpointError,
+    I2IError,
+    ModelError,
+    OptionError,
+    SourceError,
+    UsageError,
+)
+from i2ikit.evaluate.compare import measure
 from i2ikit.evaluate.compute import Compute
 from i2ikit.evaluate.frechet import measure_fid
 from i2ikit.evaluate.kernel import KidOptions, measure_kid
 from i2ikit.evaluate.moments import Statistics, load_statistics, save_statistics
 from i2ikit.evaluate.results import Result
+from i2ikit.evaluate.summaries import merge_statistics, statistics
 from i2ikit.progress import Progress
 from tests.conftest import picture
 from tests.evaluate.conftest import EVAL, IMAGES
@@ -85,8 +93,40 @@ def test_dims_and_convention_reach_the_space(pictures: Path, others: Path) -> No
 def test_what_does_not_fit_together_is_refused_with_a_hint(
     pictures: Path, metrics: dict[str, dict[str, Any]], features: str | None, message: str
 ) -> None:
-    with pytest.raises(UsageError, match=message):
+    with pytest.raises(I2IError, match=message):
         measure(pictures, pictures, metrics, features=features, compute=CPU)
+
+
+@pytest.mark.parametrize(
+    ("metrics", "features", "message"),
+    [
+        ({"raising": {}}, None, "metric 'raising' failed: ZeroDivisionError"),
+        ({"nan": {}}, None, "metric 'nan' is nan"),
+        ({"gap": {}}, "stub:unprepared", "features 'stub' at .* failed: ValueError: no luck"),
+        ({"gap": {}}, "stub:unopened", "features 'stub:unopened' failed: KeyError"),
+        ({"gap": {}}, "stub:raising", "features 'stub' failed: RuntimeError: no luck"),
+    ],
+)
+def test_what_a_plugins_code_raises_becomes_a_sentence(
+    pictures: Path, metrics: dict[str, dict[str, Any]], features: str | None, message: str
+) -> None:
+    with pytest.raises(ModelError, match=message):
+        measure(pictures, pictures, metrics, features=features, compute=CPU)
+
+
+def test_a_network_left_in_training_mode_is_put_into_the_other(
+    pictures: Path, others: Path
+) -> None:
+    one, other = (
+        fd(pictures, others, features="stub:training", compute=replace(CPU, batch_size=size)).value
+        for size in (1, 4)
+    )
+    assert one == pytest.approx(other, rel=1e-5)
+
+
+def test_no_metric_is_a_sentence(pictures: Path) -> None:
+    with pytest.raises(UsageError, match="no metric is named"):
+        measure(pictures, pictures, {}, compute=CPU)
 
 
 @pytest.mark.parametrize(
@@ -236,7 +276,6 @@ def test_statistics_may_be_given_as_such(saved: Path, others: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("features", "inception"),
         ("resize", "by hand"),
         ("weights_sha256", "6" * 64),
         ("precision", "bf16"),
@@ -253,8 +292,54 @@ def test_statistics_of_another_space_are_refused(
 
 
 def test_statistics_of_other_dims_are_refused(saved: Path, others: Path) -> None:
-    with pytest.raises(UsageError, match=r"s\.npz has 8 dims, .*others has 5.*--dims"):
+    with pytest.raises(UsageError, match=r"s\.npz has 8 dims, but --dims 5 was given"):
         fd(saved, others, dims=5)
+    foreign = Statistics(np.ones(3), np.eye(3), 9)
+    with pytest.raises(UsageError, match=r"statistics has 3 dims, .*others has 8.*--dims"):
+        fd(foreign, others)
+
+
+def test_statistics_must_be_of_the_space_that_was_asked_for(saved: Path) -> None:
+    """Of two files no space is opened, so that only their cards can tell."""
+    with pytest.raises(UsageError, match="was made with features 'stub', not 'inception'"):
+        measure(saved, saved, {"fid": {}}, compute=CPU)
+    with pytest.raises(UsageError, match="follows no convention, not clean-fid"):
+        fd(saved, saved, convention="clean-fid")
+    with pytest.raises(UsageError, match="has 8 dims, but --dims 64 was given"):
+        fd(saved, saved, dims=64)
+    assert fd(saved, saved).value == 0
+
+
+def test_statistics_carry_nothing_of_the_day_that_they_were_made(
+    pictures: Path, others: Path, tmp_path: Path
+) -> None:
+    (pictures / "broken.png").write_bytes(b"no picture")
+    save_statistics(tmp_path / "s.npz", statistics(pictures, features="stub", compute=CPU))
+    card = fd(tmp_path / "s.npz", others).card["real"]
+    assert (card["n"], card["file_types"]) == (5, {"PNG": 5})
+    assert not {"failed", "from_cache", "cache_problem"} & card.keys()
+
+
+def test_merged_statistics_are_those_of_the_whole(pictures: Path) -> None:
+    parts = [statistics(pictures / name, features="stub", compute=CPU) for name in ("a", "b")]
+    whole = statistics(pictures, features="stub", compute=CPU)
+    merged = merge_statistics(parts)
+    np.testing.assert_allclose(merged.mu, whole.mu, rtol=1e-12)
+    np.testing.assert_allclose(merged.sigma, whole.sigma, rtol=1e-9, atol=1e-12)
+    assert (merged.n, merged.card["features"]) == (5, "stub")
+
+
+def test_statistics_that_cannot_be_merged_are_refused(saved: Path) -> None:
+    known = load_statistics(saved)
+    for other, message in (
+        (replace(known, n=None), "doesn't say of how many"),
+        (replace(known, card={**known.card, "resize": "by hand"}), "was made with resize"),
+        (Statistics(np.ones(3), np.eye(3), 9), "8 dims, part 1 has 3"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            merge_statistics([known, other])
+    with pytest.raises(UsageError, match="no statistics"):
+        merge_statistics([])
 
 
 @pytest.mark.parametrize(("metric", "interval"), [("kid", False), ("fd", True)])
@@ -293,9 +378,10 @@ def test_few_pictures_are_warned_of_and_kid_stands_beside(pictures: Path, others
 def test_of_many_pictures_kid_is_not_computed_unasked(
     monkeypatch: pytest.MonkeyPatch, pictures: Path, others: Path
 ) -> None:
-    monkeypatch.setattr("i2ikit.evaluate.compare.SMALL", 5)
+    monkeypatch.setattr("i2ikit.evaluate.compare.SMALL", 4)
     assert "kid" not in fd(pictures, others).parts
-    assert "kid" in fd(others, others).parts
+    monkeypatch.setattr("i2ikit.evaluate.compare.SMALL", 5)
+    assert "kid" in fd(pictures, others).parts  # one side is small
 
 
 def test_mixed_file_types_and_sizes_are_warned_of(pictures: Path, others: Path) -> None:
@@ -310,12 +396,27 @@ def test_mixed_file_types_and_sizes_are_warned_of(pictures: Path, others: Path) 
 
 @pytest.mark.parametrize(("official", "expected"), [(False, True), (None, False), (True, False)])
 def test_unofficial_weights_are_warned_of(official: bool | None, expected: bool) -> None:
-    card = {"features": "x", "weights": "own.pth", "weights_official": official}
+    card = {"features": "stub", "weights": "own.pth", "weights_official": official}
     one = Statistics(np.ones(2), np.eye(2), 9, card)
     assert warned(fd(one, one), "own.pth is not the official file") == expected
 
 
 # intervals
+
+
+def test_an_interval_ends_where_the_metric_does(pictures: Path) -> None:
+    found = measure(
+        pictures,
+        pictures,
+        {"fd": {}, "precision-recall": {"k": 1}},
+        features="stub",
+        interval=True,
+        compute=CPU,
+    )
+    assert found["fd"].interval is not None
+    assert found["fd"].interval[0] == 0
+    assert found["precision-recall"].interval is not None
+    assert found["precision-recall"].interval[1] == 1
 
 
 def test_an_interval_holds_the_value(pictures: Path, others: Path) -> None:
@@ -329,7 +430,7 @@ def test_large_sets_leave_only_statistics_where_these_are_enough(
     monkeypatch: pytest.MonkeyPatch, pictures: Path, others: Path
 ) -> None:
     expected = fd(pictures, others, dims=2).value
-    monkeypatch.setattr("i2ikit.evaluate.sides.SMALL", 3)
+    monkeypatch.setattr("i2ikit.evaluate.sides._KEPT", 3)
     found = fd(pictures, others, dims=2)
     assert found.value == pytest.approx(expected, rel=1e-6)
     assert "kid" not in found.parts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -36,7 +36,7 @@ def extracted(
 ) -> tuple[Rows, Tally]:
     found: list[Rows] = []
     compute = compute or Compute(device="cpu", cache=False)
-    tally = extract(open_set(images), space, compute, found.append)
+    tally = extract(open_set(images), space, compute, lambda rows, _: found.append(rows))
     rows = np.concatenate(found) if found else np.empty((0, space.dims), np.float32)
     return rows, tally
 
@@ -131,7 +131,9 @@ def test_a_file_that_vanishes_is_named(pictures: Path) -> None:
     opened = open_set(pictures)
     (pictures / "b/3.png").unlink()
     rows: list[Rows] = []
-    tally = extract(opened, open_stub(), Compute(device="cpu", cache=False), rows.append)
+    tally = extract(
+        opened, open_stub(), Compute(device="cpu", cache=False), lambda found, _: rows.append(found)
+    )
     assert tally.n == 4
     assert len(tally.failures) == 1
     assert str(pictures / "b/3.png") in tally.failures[0]
@@ -167,7 +169,7 @@ def test_progress_is_told_after_each_batch(pictures: Path, batch_size: int) -> N
         open_set(pictures),
         open_stub(),
         Compute(device="cpu", batch_size=batch_size, cache=False),
-        lambda rows: None,
+        lambda rows, keys: None,
         lambda tally: told.append((tally.n, len(tally.failures))),
     )
     assert told[-1] == (4, 1)
@@ -226,7 +228,7 @@ def test_pictures_are_read_only_a_little_ahead(pictures: Path) -> None:
             counts["read"] += 1
             yield one
 
-    def add(rows: Rows) -> None:
+    def add(rows: Rows, keys: Sequence[str]) -> None:
         held.append(counts["read"] - counts["done"])
         counts["done"] += len(rows)
 

@@ -119,3 +119,10 @@ def test_too_few_pictures_have_no_kth_neighbour(
     sides = side(drawn(real, 3), "real"), side(drawn(fake, 3), "fake")
     with pytest.raises(UsageError, match=message):
         measure_precision_recall(*sides, ManifoldOptions(k=k))
+
+
+def test_copies_of_real_pictures_are_all_recalled_and_covered() -> None:
+    """Each has five equals at distance 0, which rounding must not push out of its ball."""
+    real = np.repeat(np.random.default_rng(5).normal(3, 1, (50, 64)), 6, axis=0)
+    found = measure_precision_recall(side(real), side(real.copy()), ManifoldOptions())
+    assert found.parts["precision"] == found.parts["recall"] == found.parts["coverage"] == 1

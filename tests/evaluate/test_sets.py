@@ -187,6 +187,11 @@ def test_a_picture_may_be_an_array_or_tensor(array: Any) -> None:
     assert found.dtype == np.uint8
 
 
+def test_a_single_array_is_no_set() -> None:
+    with pytest.raises(UsageError, match=r"a single array of shape \(9, 9, 3\)"):
+        open_set(np.zeros((9, 9, 3), dtype=np.uint8))
+
+
 def test_a_grey_array_gives_three_equal_channels() -> None:
     assert np.array_equal(as_pixels(RGB[:, :, 0]), RGB[:, :, [0, 0, 0]])
 

@@ -137,6 +137,20 @@ def test_statistics_that_do_not_fit_are_refused_before_the_first_image(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_metric_that_fails_takes_nothing_with_it(
+    pictures: Path, reference: Path, tmp_path: Path
+) -> None:
+    summary = i2ikit.translate(
+        pictures,
+        tmp_path / "out",
+        model="echo",
+        evaluate={"raising": reference, "gap": reference},
+    )
+    assert summary.num_outputs == 5
+    assert set(summary.evaluation) == {"gap"}
+    assert "ZeroDivisionError" in summary.unmeasured["raising"]
+
+
 def test_without_a_cache_the_files_are_measured(
     pictures: Path, reference: Path, tmp_path: Path, new_home: Path
 ) -> None:

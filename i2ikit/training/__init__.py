@@ -1,0 +1,1 @@
+"""Training: the contract of a training, its data, and the loop; knows no network."""

@@ -1,0 +1,117 @@
+"""The contract of a training: the networks and losses that make a model's weights.
+
+A training states its networks, its optimizers and, for each of their steps, the terms of the loss.
+The loop does what is the same for all: it sums, scales and differentiates, accumulates, averages
+over devices, and steps; it saves, resumes, and keeps a moving average of the weights.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeAlias
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from i2ikit.model import RGB, InputKind
+from i2ikit.options import NoOptions, Options
+
+#: The pictures of one domain in a batch, by field: as a model's `encode` takes them.
+Fields: TypeAlias = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Update:
+    """A step of some of the optimizers.
+
+    Attributes:
+        optimizers: their names. Only parameters that they own get gradients of this loss.
+        losses: its terms by name, each a scalar with its weight; their sum is differentiated.
+    """
+
+    optimizers: Sequence[str]
+    losses: Mapping[str, Tensor]
+
+
+#: Tensors by name; in a safetensors file, branches are joined with ".".
+Tensors: TypeAlias = Mapping[str, "Tensor | Tensors"]
+
+
+@dataclass(frozen=True)
+class CheckpointFiles:
+    """A checkpoint as a folder, in the layout of the original program.
+
+    Attributes:
+        tensors: by file name without suffix ("latest_net_G").
+        texts: settings that weights can't tell, by file name ("opt.txt").
+        suffix: of the original program's files of tensors (".pth").
+    """
+
+    tensors: Mapping[str, Tensors]
+    texts: Mapping[str, str]
+    suffix: str
+
+
+class Training(nn.Module):
+    """Base of every training. Its submodules are all that is saved, with its optimizers.
+
+    Class attributes are facts; `__init__(options)` may set them on the instance.
+
+    Attributes:
+        paired: whether each picture of A has its own of B.
+        inputs_a: what it takes of domain A, by field name; the first names the pictures.
+        inputs_b: the same of domain B.
+        size: its pictures' sides must be multiples of this.
+        batch_size: pictures of each domain in a step, as published.
+        optimizers: by name; made in `__init__`, with the rates of the first step.
+    """
+
+    Options: ClassVar[type[Options]] = NoOptions
+    paired: ClassVar[bool] = False
+    inputs_a: Mapping[str, InputKind] = {"image": RGB()}
+    inputs_b: Mapping[str, InputKind] = {"image": RGB()}
+    size: int = 1
+    batch_size: int = 1
+    optimizers: Mapping[str, Optimizer]
+
+    def __init__(self, options: Any = None) -> None:
+        """Make networks and optimizers; weights are drawn from torch's generator."""
+        super().__init__()
+        self.options: Any = options if options is not None else type(self).Options()
+
+    @abstractmethod
+    def updates(self, a: Fields, b: Fields, rng: torch.Generator) -> Iterator[Update]:
+        """Yield the updates of one batch, in order; each is applied before the next is computed.
+
+        Args:
+            a: of domain A, on the device, (B, …) each.
+            b: of domain B; of the same scenes if the training is paired.
+            rng: on the CPU; every number that is drawn comes from it, see `draw`.
+        """
+        raise NotImplementedError
+
+    @abstractmethod
+    def checkpoint(self, step: int) -> CheckpointFiles:
+        """Return the folder that the model's `read_checkpoint` reads, after so many steps."""
+        raise NotImplementedError
+
+    def rate(self, step: int, steps: int) -> float:
+        """Return what the learning rates of the first step are multiplied by at a later one.
+
+        Args:
+            step: how many steps were done.
+            steps: how many there will be.
+        """
+        del step, steps
+        return 1.0
+
+    def on_step(self, step: int, steps: int) -> None:
+        """Prepare for the step after `step`: thaw a part of the network, say. It does nothing."""
+
+
+def draw(rng: torch.Generator, *shape: int, like: Tensor) -> Tensor:
+    """Return standard normal numbers on the device of `like`, the same on every device."""
+    return torch.randn(shape, generator=rng).to(like.device)

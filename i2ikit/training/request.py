@@ -1,0 +1,148 @@
+"""What a user asks of a training, checked before the first step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+import i2ikit
+from i2ikit.data.sources import open_source
+from i2ikit.devices import PRECISIONS, Precision
+from i2ikit.errors import PluginError, UsageError
+from i2ikit.hookspecs import ModelEntry
+from i2ikit.options import make_options
+from i2ikit.plugins import Catalogue, resolve
+from i2ikit.training.contract import Training
+from i2ikit.training.data import Augmentation, Pool, make_items, make_pools, read_samples
+
+#: What a training resumes with other values of: they change no number, or only how many there are.
+_FREE = {"device", "workers", "time_limit", "save_every", "sample_every", "log_every", "restart"}
+
+
+@dataclass(frozen=True)
+class Request:
+    """The arguments of `i2ikit.train`, which documents them."""
+
+    model: str
+    a: str
+    b: str
+    output: Path
+    size: int = 256
+    load_size: int | None = None
+    flip: bool = True
+    steps: int = 20_000
+    batch_size: int | None = None
+    accumulate: int = 1
+    options: Mapping[str, Any] = field(default_factory=dict)
+    fields_a: Mapping[str, str] = field(default_factory=dict)
+    fields_b: Mapping[str, str] = field(default_factory=dict)
+    seed: int = 0
+    average: float = 0.999
+    precision: Precision = "fp32"
+    device: str = "auto"
+    workers: int | None = None
+    time_limit: float | None = None
+    save_every: int = 1000
+    sample_every: int = 1000
+    log_every: int = 50
+    layout: Literal["safetensors", "upstream"] = "safetensors"
+    restart: bool = False
+
+    def check(self) -> None:
+        """Refuse values out of bounds.
+
+        Raises:
+            UsageError: naming the flag.
+        """
+        for flag, value, least in (
+            ("--size", self.size, 16),
+            ("--steps", self.steps, 1),
+            ("--batch-size", self.batch_size, 1),
+            ("--accumulate", self.accumulate, 1),
+            ("--workers", self.workers, 0),
+            ("--seed", self.seed, 0),
+            ("--save-every", self.save_every, 1),
+            ("--sample-every", self.sample_every, 0),
+            ("--log-every", self.log_every, 1),
+        ):
+            if value is not None and value < least:
+                raise UsageError(f"{flag} {value} is less than {least}")
+        if self.load_size and self.load_size < self.size:
+            raise UsageError(f"--load-size {self.load_size} is less than --size {self.size}")
+        if not 0 <= self.average < 1:
+            raise UsageError(f"--average {self.average:g} is not in 0 … 1")
+        if self.time_limit is not None and self.time_limit <= 0:
+            raise UsageError(f"--time-limit {self.time_limit:g} is not positive")
+        if self.precision not in PRECISIONS:
+            raise UsageError(f"--precision {self.precision} is none of {', '.join(PRECISIONS)}")
+
+    @property
+    def augmentation(self) -> Augmentation:
+        """What is done to pictures."""
+        load_size = self.size if self.load_size is None else self.load_size
+        return Augmentation(self.size, load_size, self.flip)
+
+    def settings(self, training: Training) -> dict[str, Any]:
+        """Return everything that decides the numbers."""
+        own = {name: value for name, value in asdict(self).items() if name not in _FREE}
+        return {
+            **own,
+            "output": "",
+            "a": _absolute(self.a),
+            "b": _absolute(self.b),
+            "options": training.options.model_dump(mode="json"),
+            "versions": {"i2ikit": i2ikit.__version__, "torch": torch.__version__},
+        }
+
+
+def _absolute(place: str) -> str:
+    return place if "://" in place else str(Path(place).absolute())
+
+
+def make_training(catalogue: Catalogue, request: Request) -> Training:
+    """Return the training of a model, its first weights drawn by the seed.
+
+    Raises:
+        UsageError: no such model, or it has no training.
+        OptionError: an option unknown or out of bounds.
+        PluginError: what the plugin names is no training.
+    """
+    entry = catalogue.find(ModelEntry, request.model)
+    if not entry.training:
+        raise UsageError(f"model '{request.model}' can't be trained: its plugin has no training")
+    kind = resolve(entry.training)
+    if not (isinstance(kind, type) and issubclass(kind, Training)):
+        raise PluginError(f"model '{request.model}': {entry.training} is no i2ikit.Training")
+    options = make_options(kind.Options, request.options)
+    with torch.random.fork_rng():
+        torch.manual_seed(request.seed)
+        training = kind(options)
+    if request.size % training.size:
+        raise UsageError(
+            f"--size {request.size} is no multiple of {training.size}, as model"
+            f" '{request.model}' needs"
+        )
+    return training
+
+
+def open_pools(request: Request, training: Training) -> list[Pool]:
+    """Return what the training draws its pictures from.
+
+    Raises:
+        SourceError: a domain is not there, too small, or lacks fields.
+        UsageError: pictures without partner.
+    """
+    a, b = (
+        make_items(
+            read_samples(open_source(place, inputs=tuple(kinds), fields=fields)), kinds, name
+        )
+        for name, place, kinds, fields in (
+            ("a", request.a, training.inputs_a, request.fields_a),
+            ("b", request.b, training.inputs_b, request.fields_b),
+        )
+    )
+    return make_pools(a, b, request.seed, paired=training.paired)
