@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from i2ikit.model import RGB, Checkpoint, Grey, InstanceMap, LabelMap, Model, SizeRule
     from i2ikit.options import NoOptions, Options
     from i2ikit.training.contract import CheckpointFiles, Training, Update
+    from i2ikit.training.run import TrainSummary, train
     from i2ikit.translation.audit import audit
     from i2ikit.translation.run import RunSummary, translate
 
@@ -42,12 +43,14 @@ _HOMES = {
     "RGB": "i2ikit.model",
     "RunSummary": "i2ikit.translation.run",
     "SizeRule": "i2ikit.model",
+    "TrainSummary": "i2ikit.training.run",
     "Training": "i2ikit.training.contract",
     "Update": "i2ikit.training.contract",
     "WeightsFile": "i2ikit.hookspecs",
     "audit": "i2ikit.translation.audit",
     "hookimpl": "i2ikit.hookspecs",
     "load_model": "i2ikit.loading",
+    "train": "i2ikit.training.run",
     "translate": "i2ikit.translation.run",
 }
 
@@ -70,6 +73,7 @@ __all__ = [
     "Options",
     "RunSummary",
     "SizeRule",
+    "TrainSummary",
     "Training",
     "Update",
     "WeightsFile",
@@ -77,6 +81,7 @@ __all__ = [
     "evaluate",
     "hookimpl",
     "load_model",
+    "train",
     "translate",
 ]
 

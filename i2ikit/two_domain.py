@@ -178,9 +178,14 @@ _GENERATOR = "the generators are in gen_XXXXXXXX.pt"
 
 
 def _newest(folder: Path) -> Path:
-    found = [*folder.glob("gen_[0-9]*.pt"), *folder.glob("checkpoints/gen_[0-9]*.pt")]
+    found = [
+        path
+        for place in (folder, folder / "checkpoints")
+        for path in place.glob("gen_[0-9]*")
+        if path.suffix in (".pt", ".safetensors")
+    ]
     if not found:
-        raise CheckpointError(f"no gen_XXXXXXXX.pt in {folder}")
+        raise CheckpointError(f"no gen_XXXXXXXX.pt or .safetensors in {folder}")
     return max(found, key=lambda path: path.name)
 
 

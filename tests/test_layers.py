@@ -165,6 +165,7 @@ except SystemExit as exit:
     [
         ("--help", "translate"),
         ("translate --help", "--style-sample"),
+        ("train --help", "--steps"),
         ("models", "munit"),
         ("plugins", "munit"),
         ("eval --help", "precision-recall"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from i2ikit.cli.evaluate import evaluate
 from i2ikit.cli.models import models
 from i2ikit.cli.plugins import plugins
 from i2ikit.cli.shared import Shared
+from i2ikit.cli.train import train
 from i2ikit.cli.translate import translate
 from i2ikit.cli.weights import weights
 from i2ikit.errors import I2IError, UsageError
@@ -28,6 +30,7 @@ app = typer.Typer(
 app.command(
     epilog="Example: i2ikit translate --model munit --checkpoint gen.pt --style-sample 8 in/ out/"
 )(translate)
+app.command(epilog="Example: i2ikit train --model munit --size 128 summer/ winter/ out/")(train)
 app.command(epilog="Example: i2ikit models munit")(models)
 app.add_typer(plugins, name="plugins", epilog="Example: i2ikit plugins --json")
 app.command(epilog="Example: i2ikit audit out/")(audit)
@@ -73,6 +76,9 @@ def _blocked(text: str) -> str:
 
 def main() -> None:
     """Run the program; an error is one sentence on stderr, and an exit status."""
+    # Threads that spin while they wait for each other slow a busy machine down thirtyfold; torch's
+    # OpenMP reads this when it is loaded, which is later.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         app()
     except I2IError as error:

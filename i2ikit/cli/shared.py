@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import typer
+
+from i2ikit.errors import UsageError
 
 #: Exit status of a piece of work that is complete but for inputs that failed.
 WITH_FAILURES = 3
@@ -38,6 +41,23 @@ def complete_model(incomplete: str) -> list[str]:
 
     names = (entry.name for entry, _ in discover().offered(ModelEntry))
     return [name for name in names if name.startswith(incomplete)]
+
+
+def parse_named(texts: Iterable[str], flag: str, form: str) -> dict[str, str]:
+    """Return what a flag that is given as NAME=VALUE, again and again, says by the names.
+
+    Raises:
+        UsageError: one has another form, or a name comes twice.
+    """
+    named: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not (name and equals and value):
+            raise UsageError(f"{flag} {text} is not understood", hint=f"write {form}")
+        if name in named:
+            raise UsageError(f"{flag} {name} is given twice")
+        named[name] = value
+    return named
 
 
 def print_json(data: Any) -> None:

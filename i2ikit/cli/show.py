@@ -45,14 +45,14 @@ class ProgressView:
         self._first: int | None = None
         self._task: TaskID | None = None
 
-    def report(self, progress: Progress) -> None:
-        """Take in how far the work is."""
+    def report(self, progress: Progress, note: str = "") -> None:
+        """Take in how far the work is, and what else is to be said."""
         now, fresh = time.monotonic(), progress.done - progress.resumed
         if self._first is None:
             self._first, self._start, self._last_line = fresh, now, now
         rate = (fresh - self._first) / max(now - self._start, 1e-9)
         shown = f"{rate:.1f} {self._noun}/s"
-        failed = f"{progress.failed} failed" if progress.failed else ""
+        failed = f"{progress.failed} failed" if progress.failed else note
         if self._bar.console.is_terminal:
             self._move_bar(progress, shown, failed)
         elif now - self._last_line > _LOG_INTERVAL:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -16,6 +15,7 @@ from i2ikit.cli.shared import (
     WITH_FAILURES,
     blocked_plugins,
     format_bytes,
+    parse_named,
     print_json,
 )
 from i2ikit.errors import UsageError, counted
@@ -87,7 +87,7 @@ def translate(
         styles=styles,
         styles_per=styles_per,
         seed=seed,
-        fields=_parse_fields(field or []),
+        fields=parse_named(field or [], "--field", "NAME=DIR[:SUFFIX]"),
         size=size,
         format=format,
         range=range,
@@ -104,7 +104,7 @@ def translate(
         extend=extend,
         allow_version_change=allow_version_change,
         limit=limit,
-        evaluate=_parse_eval(evaluate or []),
+        evaluate=parse_named(evaluate or [], "--eval", "METRIC=REF: fid=real/"),
         blocked=blocked_plugins(context),
     )
     if plan:
@@ -126,30 +126,6 @@ def translate(
     _show_summary(summary, as_json=as_json)
     if summary.num_failed or summary.unmeasured:
         raise typer.Exit(WITH_FAILURES)
-
-
-def _parse_fields(texts: list[str]) -> dict[str, str]:
-    fields: dict[str, str] = {}
-    for text in texts:
-        name, equals, where = text.partition("=")
-        if not (name and equals and where):
-            raise UsageError(f"--field {text} is not understood", hint="write NAME=DIR[:SUFFIX]")
-        if name in fields:
-            raise UsageError(f"--field {name} is given twice")
-        fields[name] = where
-    return fields
-
-
-def _parse_eval(texts: list[str]) -> dict[str, str | Path]:
-    references: dict[str, str | Path] = {}
-    for text in texts:
-        metric, equals, reference = text.partition("=")
-        if not (metric and equals and reference):
-            raise UsageError(f"--eval {text} is not understood", hint="write METRIC=REF: fid=real/")
-        if metric in references:
-            raise UsageError(f"--eval {metric} is given twice")
-        references[metric] = reference
-    return references
 
 
 def _parse_batch_size(text: str) -> int | None:

@@ -82,6 +82,12 @@ class Training(nn.Module):
         super().__init__()
         self.options: Any = options if options is not None else type(self).Options()
 
+    @classmethod
+    def suited(cls, size: int) -> dict[str, Any]:
+        """Return options that suit squares of this side, where the user gives none."""
+        del size
+        return {}
+
     @abstractmethod
     def updates(self, a: Fields, b: Fields, rng: torch.Generator) -> Iterator[Update]:
         """Yield the updates of one batch, in order; each is applied before the next is computed.

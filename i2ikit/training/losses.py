@@ -12,5 +12,5 @@ def lsgan(answers: Iterable[Tensor], target: float) -> Tensor:
 
     Scales are summed (Mao et al. 2017, arXiv:1611.04076, eq. 2, without the halves).
     """
-    terms = [(answer - target).square().mean() for answer in answers]
+    terms = [(answer.float() - target).square().mean() for answer in answers]
     return sum(terms[1:], terms[0])

@@ -117,7 +117,7 @@ def make_training(catalogue: Catalogue, request: Request) -> Training:
     kind = resolve(entry.training)
     if not (isinstance(kind, type) and issubclass(kind, Training)):
         raise PluginError(f"model '{request.model}': {entry.training} is no i2ikit.Training")
-    options = make_options(kind.Options, request.options)
+    options = make_options(kind.Options, {**kind.suited(request.size), **request.options})
     with torch.random.fork_rng():
         torch.manual_seed(request.seed)
         training = kind(options)

@@ -36,11 +36,38 @@ class Report:
         step: steps done.
         steps: steps in all.
         losses: terms of the last step.
+        resumed: steps that earlier starts had done.
     """
 
     step: int
     steps: int
     losses: Mapping[str, float]
+    resumed: int
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a training is about to do.
+
+    Attributes:
+        request: what was asked for.
+        is_paired: whether A and B are pairs.
+        num_a: pictures of A.
+        num_b: pictures of B.
+        batch_size: pictures of each domain a step.
+        num_parameters: weights that are trained.
+        device: where.
+        resumed: steps that earlier starts had done.
+    """
+
+    request: Request
+    is_paired: bool
+    num_a: int
+    num_b: int
+    batch_size: int
+    num_parameters: int
+    device: str
+    resumed: int
 
 
 @dataclass(frozen=True)
@@ -162,8 +189,9 @@ def run(
     request: Request,
     blocked: Iterable[str] = (),
     on_progress: Callable[[Report], None] | None = None,
+    on_start: Callable[[Start], None] | None = None,
 ) -> TrainSummary:
-    """Do what `train` does, its arguments in one."""
+    """Do what `train` does, its arguments in one; `on_start` is told before the first step."""
     request.check()
     device = choose_device(request.device)
     training = make_training(discover(blocked), request)
@@ -185,6 +213,8 @@ def run(
         workers = default_workers() if request.workers is None else request.workers
         with ThreadPoolExecutor(max(1, workers)) as pool, arithmetic(torch.get_num_threads()):
             size = request.batch_size or training.batch_size
+            if on_start:
+                on_start(_describe(request, state, pools, size, device))
             share = slice(None)
             loader = batches(
                 pools,
@@ -197,6 +227,22 @@ def run(
             )
             with closing(loader):
                 return _run_steps(request, home, state, pools, loader, on_progress)
+
+
+def _describe(
+    request: Request, state: State, pools: Sequence[Pool], batch_size: int, device: torch.device
+) -> Start:
+    parameters = state.training.parameters()
+    return Start(
+        request,
+        state.training.paired,
+        len(pools[0].items),
+        len(pools[-1].items),
+        batch_size,
+        sum(parameter.numel() for parameter in parameters if parameter.requires_grad),
+        str(device),
+        state.step,
+    )
 
 
 @contextmanager
@@ -230,7 +276,7 @@ def _run_steps(
         if state.step % request.log_every == 0:
             _log(home, state.step, losses)
         if on_progress:
-            on_progress(Report(state.step, request.steps, losses))
+            on_progress(Report(state.step, request.steps, losses, resumed))
         if state.step % request.save_every == 0:
             _save(request, home, state)
             saved = state.step

@@ -6,11 +6,13 @@ import json
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -21,7 +23,7 @@ from i2ikit.training.stepping import Stepper
 
 @dataclass
 class Average:
-    """A moving average of the tensors that a checkpoint holds, by their names in its files.
+    """A moving average of the tensors that a checkpoint holds, by the place of their file and name.
 
     Attributes:
         decay: how much of it a step keeps; 0: none is kept, checkpoints hold the last weights.
@@ -48,7 +50,10 @@ class Average:
         """Return the checkpoint with the averages in place of its tensors."""
         if not self.tensors:
             return files
-        tensors = {name: self._replace(name, branch) for name, branch in files.tensors.items()}
+        tensors = {
+            name: self._replace(str(place), branch)
+            for place, (name, branch) in enumerate(files.tensors.items())
+        }
         return CheckpointFiles(tensors, files.texts, files.suffix)
 
     def _replace(self, name: str, branch: Tensor | Tensors) -> Any:
@@ -60,8 +65,8 @@ class Average:
 
 
 def _named(files: CheckpointFiles) -> Iterator[tuple[str, Tensor]]:
-    for name, branch in files.tensors.items():
-        yield from ((n, v) for n, v in flat(branch, name) if v.is_floating_point())
+    for place, branch in enumerate(files.tensors.values()):  # a file's name may hold the step
+        yield from ((n, v) for n, v in flat(branch, str(place)) if v.is_floating_point())
 
 
 def flat(branch: Tensor | Tensors, name: str = "") -> Iterator[tuple[str, Tensor]]:
@@ -126,11 +131,12 @@ def write_checkpoint(home: Home, name: str, files: CheckpointFiles, layout: str)
     scratch, target = home.scratch(), home.checkpoint(name)
     scratch.mkdir()
     for stem, branch in files.tensors.items():
-        if layout == "upstream":
-            torch.save(_plain(branch), scratch / (stem + files.suffix))
-        else:
-            tensors = {n: v.detach().cpu().contiguous() for n, v in flat(branch)}
-            save_file(tensors, scratch / f"{stem}.safetensors")
+        with _saved(home):
+            if layout == "upstream":
+                torch.save(_plain(branch), scratch / (stem + files.suffix))
+            else:
+                tensors = {n: v.detach().cpu().contiguous() for n, v in flat(branch)}
+                save_file(tensors, scratch / f"{stem}.safetensors")
     for file, text in files.texts.items():
         (scratch / file).write_text(text, encoding="utf-8")
     if target.exists():
@@ -138,6 +144,18 @@ def write_checkpoint(home: Home, name: str, files: CheckpointFiles, layout: str)
     scratch.rename(target)
     home.clear_scratch()
     return target
+
+
+@contextmanager
+def _saved(home: Home) -> Iterator[None]:
+    """Turn what torch and safetensors raise, of a full disk most likely, into a sentence."""
+    try:
+        yield
+    except (OSError, RuntimeError, SafetensorError) as error:
+        raise RunError(
+            f"{home.root} can't be written: {str(error).splitlines()[0]}",
+            hint="the same command goes on from the last saved state",
+        ) from None
 
 
 def _plain(branch: Tensor | Tensors) -> Any:
@@ -179,7 +197,8 @@ class State:
             "scalers": {name: s.state_dict() for name, s in self.stepper.scalers.items()},
             "average": self.average.tensors,
         }
-        torch.save(held, scratch)
+        with _saved(home):
+            torch.save(held, scratch)
         scratch.replace(home.state)
 
     def load(self, home: Home, device: torch.device) -> None:
@@ -214,7 +233,8 @@ def agree(home: Home, settings: Mapping[str, Any], *, restart: bool) -> None:
         _remove(home)
     there = _read_settings(home)
     if there is None:
-        if home.root.exists() and any(home.root.iterdir()):
+        others = list(home.root.iterdir()) if home.root.exists() else []
+        if any(path != home.folder for path in others):
             raise RunError(f"OUT {home.root} is not empty", hint="choose a new folder")
         scratch = home.scratch()
         scratch.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")

@@ -13,6 +13,7 @@ def i2ikit_models() -> list[ModelEntry]:
             "bicyclegan",
             model="i2ikit_bicyclegan.model:BicycleGan",
             options="i2ikit_bicyclegan.options:BicycleGanOptions",
+            training="i2ikit_bicyclegan.training:BicycleGanTraining",
             summary="U-Net with a drawn style; paired training (edges to photos, maps to aerials)",
             paper="arXiv:1711.11586",
         )

@@ -222,7 +222,13 @@ def _infer_encoder(weights: Weights, where: str) -> dict[str, Any]:
     blocks = sum(bool(re.fullmatch(r"conv\.\d+\.shortcut\.1\.weight", name)) for name in weights)
     plain = [name for name in weights if re.fullmatch(r"conv\.\d+\.weight", name)]
     convs = sum(weights[name].dim() == 4 for name in plain)
-    kinds = {(3, 1): "resnet_128", (4, 1): "resnet_256", (0, 4): "conv_128", (0, 5): "conv_256"}
+    kinds = {
+        (2, 1): "resnet_64",
+        (3, 1): "resnet_128",
+        (4, 1): "resnet_256",
+        (0, 4): "conv_128",
+        (0, 5): "conv_256",
+    }
     if (blocks, convs) not in kinds:
         raise CheckpointError(
             f"{where} has {blocks} blocks and {convs} plain convolutions, which is none of"

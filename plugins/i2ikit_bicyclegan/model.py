@@ -37,8 +37,7 @@ class BicycleGan(Model):
         if options.encoder != "none" and options.nz:
             self.encoder = StyleEncoder(options)
             self.reference_inputs = {"image": RGB()}
-            picture = int(options.encoder.rpartition("_")[2])
-            self.reference_size = SizeRule(fixed=(picture, picture))
+            self.reference_size = SizeRule(fixed=(options.encoder_side, options.encoder_side))
 
     @classmethod
     def read_checkpoint(cls, path: Path, direction: Direction) -> Checkpoint:
@@ -60,7 +59,7 @@ class BicycleGan(Model):
         return noise
 
     def style_from_reference(self, *, image: Tensor) -> Tensor:
-        """Return the mean style, (B, nz), of example outputs, (B, 3, S, S); S is 128 or 256."""
+        """Return the mean style, (B, nz), of example outputs, (B, 3, S, S), S `encoder_side`."""
         if self.encoder is None:
             raise ModelError("this BicycleGAN has no style encoder (net_E) to read examples with")
         mu, _ = self.encoder(image)

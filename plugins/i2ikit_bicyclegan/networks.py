@@ -19,11 +19,13 @@ class Generator(nn.Module):
 
     Args:
         options: all but those of the encoder matter.
+        use_dropout: whether training drops features in levels 5 to K - 1; evaluation never does.
     """
 
-    def __init__(self, options: BicycleGanOptions) -> None:
+    def __init__(self, options: BicycleGanOptions, *, use_dropout: bool = False) -> None:
         super().__init__()
-        self.model = (StyledLevel if z_is_everywhere(options) else Level)(options, 1)
+        level = StyledLevel if z_is_everywhere(options) else Level
+        self.model = level(options, 1, use_dropout)
 
     def forward(self, image: Tensor, z: Tensor | None) -> Tensor:
         """Translate (B, input_nc, H, W) with styles (B, nz) to (B, 3, H, W) in [-1, 1]."""
@@ -39,14 +41,14 @@ class Generator(nn.Module):
 class StyledLevel(nn.Module):
     """One level of a U-Net that takes z everywhere; names as `model.submodule.down.1`."""
 
-    def __init__(self, options: BicycleGanOptions, number: int) -> None:
+    def __init__(self, options: BicycleGanOptions, number: int, use_dropout: bool) -> None:
         super().__init__()
         activation = [] if number == 1 else [nn.LeakyReLU(0.2)]
         self.is_outermost = number == 1
         self.down = nn.Sequential(*activation, *_down(options, number))
         is_innermost = number == options.levels
-        self.submodule = None if is_innermost else StyledLevel(options, number + 1)
-        self.up = nn.Sequential(*_up(options, number))
+        self.submodule = None if is_innermost else StyledLevel(options, number + 1, use_dropout)
+        self.up = nn.Sequential(*_up(options, number, use_dropout))
 
     def forward(self, x: Tensor, z: Tensor) -> Tensor:
         """Return the picture (level 1), or the way up followed by x, which holds no z."""
@@ -64,12 +66,14 @@ class Level(nn.Module):
     activated tensor, and index 0 of an inner level is only a place holder here.
     """
 
-    def __init__(self, options: BicycleGanOptions, number: int) -> None:
+    def __init__(self, options: BicycleGanOptions, number: int, use_dropout: bool) -> None:
         super().__init__()
         first = [] if number == 1 else [nn.Identity()]
-        inside = [] if number == options.levels else [Level(options, number + 1)]
+        inside = [] if number == options.levels else [Level(options, number + 1, use_dropout)]
         self.is_outermost = number == 1
-        self.model = nn.Sequential(*first, *_down(options, number), *inside, *_up(options, number))
+        self.model = nn.Sequential(
+            *first, *_down(options, number), *inside, *_up(options, number, use_dropout)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the picture (level 1), or the way up followed by the activated x."""
@@ -84,19 +88,19 @@ class StyleEncoder(nn.Module):
 
     def __init__(self, options: BicycleGanOptions) -> None:
         super().__init__()
-        kind, _, side = options.encoder.partition("_")
-        halvings = {"128": 4, "256": 5}[side]
-        if kind == "resnet":
+        halvings = {64: 3, 128: 4, 256: 5}[options.encoder_side]  # to 8×8
+        if options.encoder.startswith("resnet"):
             layers = _residual_layers(options.nef, halvings - 1, options.norm)
         else:
             layers = _plain_layers(options.nef, halvings, options.norm)
         self.conv = nn.Sequential(*layers, nn.AvgPool2d(8))
-        self.fc = nn.Sequential(nn.Linear(4 * options.nef, options.nz))
-        self.fcVar = nn.Sequential(nn.Linear(4 * options.nef, options.nz))
+        width = options.nef * min(halvings, 4)
+        self.fc = nn.Sequential(nn.Linear(width, options.nz))
+        self.fcVar = nn.Sequential(nn.Linear(width, options.nz))
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """Return mu and log variance, (B, nz) each, of (B, 3, S, S); S is 128 or 256."""
-        features = self.conv(image).flatten(1)  # (B, 4 nef)
+        """Return mu and log variance, (B, nz) each, of (B, 3, S, S); S as in `encoder_side`."""
+        features = self.conv(image).flatten(1)  # (B, width)
         return self.fc(features), self.fcVar(features)
 
 
@@ -110,11 +114,13 @@ class ResidualBlock(nn.Module):
     def __init__(self, inputs: int, outputs: int, norm: Norm) -> None:
         super().__init__()
         self.is_normed = norm != "none"
-        first = [*_norm(norm, inputs), nn.LeakyReLU(0.2)] if self.is_normed else [nn.Identity()]
+        first = (
+            [*norm_layers(norm, inputs), nn.LeakyReLU(0.2)] if self.is_normed else [nn.Identity()]
+        )
         self.conv = nn.Sequential(
             *first,
             nn.Conv2d(inputs, inputs, 3, padding=1),
-            *_norm(norm, inputs),
+            *norm_layers(norm, inputs),
             nn.LeakyReLU(0.2),
             nn.Sequential(nn.Conv2d(inputs, outputs, 3, padding=1), nn.AvgPool2d(2)),
         )
@@ -151,14 +157,16 @@ def _down(options: BicycleGanOptions, number: int) -> list[nn.Module]:
     has_norm = 1 < number < options.levels
     return [
         nn.Conv2d(inputs, width, 4, stride=2, padding=1),
-        *_norm(options.norm if has_norm else "none", width),
+        *norm_layers(options.norm if has_norm else "none", width),
     ]
 
 
-def _up(options: BicycleGanOptions, number: int) -> list[nn.Module]:
+def _up(options: BicycleGanOptions, number: int, use_dropout: bool) -> list[nn.Module]:
     inputs = _width(options, number) * (1 if number == options.levels else 2)
     outputs = 3 if number == 1 else _width(options, number - 1)
-    last = [nn.Tanh()] if number == 1 else _norm(options.norm, outputs)
+    last: list[nn.Module] = [nn.Tanh()] if number == 1 else norm_layers(options.norm, outputs)
+    if use_dropout and 5 <= number < options.levels:
+        last.append(nn.Dropout(0.5))  # has no weights, and nothing follows: no name moves
     return [_activation(options), *_double(options, inputs, outputs), *last]
 
 
@@ -178,7 +186,8 @@ def _double(options: BicycleGanOptions, inputs: int, outputs: int) -> list[nn.Mo
     ]
 
 
-def _norm(kind: Norm, channels: int) -> list[nn.Module]:
+def norm_layers(kind: Norm, channels: int) -> list[nn.Module]:
+    """Return a layer that normalises (B, channels, H, W), or no layer."""
     if kind == "none":
         return []
     return [nn.BatchNorm2d(channels) if kind == "batch" else InstanceNorm()]
@@ -199,7 +208,7 @@ def _plain_layers(nef: int, halvings: int, norm: Norm) -> list[nn.Module]:
     for step in range(halvings):
         layers += [
             nn.Conv2d(widths[step], widths[step + 1], 4, stride=2, padding=1),
-            *_norm(norm if step else "none", widths[step + 1]),
+            *norm_layers(norm if step else "none", widths[step + 1]),
             nn.LeakyReLU(0.2),
         ]
     return layers

@@ -9,7 +9,8 @@ from pydantic import Field, model_validator
 from i2ikit.options import Options
 
 Norm = Literal["instance", "batch", "none"]
-EncoderKind = Literal["none", "resnet_128", "resnet_256", "conv_128", "conv_256"]
+#: The number is the side of the pictures that it reads. "resnet_64" is not of the original.
+EncoderKind = Literal["none", "resnet_64", "resnet_128", "resnet_256", "conv_128", "conv_256"]
 
 
 class BicycleGanOptions(Options):
@@ -33,6 +34,11 @@ class BicycleGanOptions(Options):
     first_inputs: int | None = Field(
         None, description="input_nc + nz, where the weights show no more than this sum"
     )
+
+    @property
+    def encoder_side(self) -> int:
+        """Return the side of the squares that the encoder reads, in pixels; "none" has none."""
+        return int(self.encoder.rpartition("_")[2])
 
     @model_validator(mode="after")
     def _split_first_inputs(self) -> BicycleGanOptions:

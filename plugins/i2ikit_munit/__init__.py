@@ -13,6 +13,7 @@ def i2ikit_models() -> list[ModelEntry]:
             "munit",
             model="i2ikit_munit.model:Munit",
             options="i2ikit_munit.options:MunitOptions",
+            training="i2ikit_munit.training:MunitTraining",
             summary="unpaired, many outputs per input: styles drawn, or taken from an example",
             paper="arXiv:1804.04732",
         )

@@ -13,6 +13,7 @@ def i2ikit_models() -> list[ModelEntry]:
             name="pix2pixhd",
             model="i2ikit_pix2pixhd.model:Pix2PixHD",
             options="i2ikit_pix2pixhd.options:Pix2PixHDOptions",
+            training="i2ikit_pix2pixhd.training:Pix2PixHDTraining",
             summary="label and instance maps (or pictures) to pictures; a style per instance",
             paper="arXiv:1711.11585",
         )

@@ -13,6 +13,7 @@ def i2ikit_models() -> list[ModelEntry]:
             "unit",
             model="i2ikit_unit.model:Unit",
             options="i2ikit_unit.options:UnitOptions",
+            training="i2ikit_unit.training:UnitTraining",
             summary="unpaired, one output per input",
             paper="arXiv:1703.00848",
         )

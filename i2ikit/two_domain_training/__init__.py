@@ -1,0 +1,1 @@
+"""What trainings of two-domain models share: discriminators, updates, losses, published files."""

@@ -1,0 +1,146 @@
+"""Both domains' networks, their optimizers, and the updates that translate both ways."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import Generic, TypeAlias, TypeVar, cast
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Adam
+
+from i2ikit.errors import OptionError
+from i2ikit.model import Model
+from i2ikit.training.contract import Update
+from i2ikit.training.initial import draw_weights
+from i2ikit.two_domain_training.discriminators import MultiScaleDiscriminator
+from i2ikit.two_domain_training.options import (
+    AnyTrainingOptions,
+    Domain,
+    TwoDomainTrainingOptions,
+    of_domain,
+)
+
+DOMAINS: tuple[Domain, Domain] = ("a", "b")
+#: Where a translation starts and ends.
+WAYS: tuple[tuple[Domain, Domain], ...] = (("a", "b"), ("b", "a"))
+
+#: Of source, target, the source's pictures and the generator of random numbers: the translations.
+Translate: TypeAlias = Callable[[Domain, Domain, Tensor, torch.Generator], Tensor]
+#: Of the same: the terms of the generators' loss that the pictures cause on their way.
+Losses: TypeAlias = Callable[[Domain, Domain, Tensor, torch.Generator], Mapping[str, Tensor]]
+
+AnyGenerator = TypeVar("AnyGenerator", bound=Model)
+
+
+class Domains(nn.Module, Generic[AnyGenerator]):
+    """A generator and a discriminator for each of the domains "a" and "b".
+
+    A generator is the model whose source and target is its domain.
+
+    Attributes:
+        smallest: the shortest side of pictures that the networks take.
+    """
+
+    def __init__(
+        self, make: Callable[[AnyTrainingOptions], AnyGenerator], options: AnyTrainingOptions
+    ) -> None:
+        """Make the networks, generators by `make`; weights are drawn from torch's generator."""
+        super().__init__()
+        self._options: TwoDomainTrainingOptions = options
+        both = {domain: of_domain(options, domain) for domain in DOMAINS}
+        self.generators = nn.ModuleDict({domain: make(own) for domain, own in both.items()})
+        self.discriminators = nn.ModuleDict(
+            {domain: MultiScaleDiscriminator(own.input_dim, own) for domain, own in both.items()}
+        )
+        draw_weights(self.generators, options.init, _gain(options))
+        a = self.generator("a")
+        rules = (a.size, a.reference_size or a.size)
+        halvings = options.n_layer + options.num_scales - 1
+        self.smallest: int = max(2**halvings, *(rule.minimum for rule in rules))
+
+    def generator(self, domain: Domain) -> AnyGenerator:
+        """Return a domain's encoders and decoder."""
+        return cast("AnyGenerator", self.generators[domain])
+
+    def discriminator(self, domain: Domain) -> MultiScaleDiscriminator:
+        """Return what tells a domain's pictures from translations into it."""
+        return cast("MultiScaleDiscriminator", self.discriminators[domain])
+
+    def optimizers(self) -> dict[str, Adam]:
+        """Return new optimizers: "dis" of both discriminators, "gen" of both generators."""
+        options = self._options
+        networks = {"dis": self.discriminators, "gen": self.generators}
+        return {
+            name: Adam(
+                network.parameters(),
+                options.lr,
+                (options.beta1, options.beta2),
+                weight_decay=options.weight_decay,
+            )
+            for name, network in networks.items()
+        }
+
+    def updates(
+        self, a: Tensor, b: Tensor, rng: torch.Generator, translate: Translate, losses: Losses
+    ) -> Iterator[Update]:
+        """Yield the discriminators' update, then the generators', each with draws of its own.
+
+        Args:
+            a: pictures of A, (B, C, H, W) in [-1, 1].
+            b: pictures of B.
+            rng: goes to `translate` and `losses`.
+            translate: makes what the discriminators see.
+            losses: gives the generators' terms, the adversarial one among them.
+
+        Raises:
+            OptionError: the pictures are smaller than the networks take.
+        """
+        images = {"a": a, "b": b}
+        for image in images.values():
+            self._check(image)
+        with torch.no_grad():
+            fakes = {there: translate(here, there, images[here], rng) for here, there in WAYS}
+        weight = self._options.gan_w
+        yield Update(
+            ("dis",),
+            {
+                f"dis_{domain}": weight * self.discriminator(domain).loss(image, fakes[domain])
+                for domain, image in zip(DOMAINS, images.values(), strict=True)
+            },
+        )
+        terms: dict[str, Tensor] = {}
+        for here, there in WAYS:
+            terms.update(losses(here, there, images[here], rng))
+        yield Update(("gen",), terms)
+
+    def _check(self, image: Tensor) -> None:
+        height, width = image.shape[2:]
+        if min(height, width) < self.smallest:
+            raise OptionError(
+                f"pictures of {width}×{height} are too small for these networks,"
+                f" which take {self.smallest} pixels a side or more",
+                hint="each less of -o num_scales or -o n_layer halves that",
+            )
+
+
+#: A term's weight, and how to compute it without.
+Term: TypeAlias = tuple[float, Callable[[], Tensor]]
+
+
+def weighted(terms: Mapping[str, Term]) -> dict[str, Tensor]:
+    """Return the terms times their weights; those of weight 0 are left out, and not computed."""
+    return {name: weight * compute() for name, (weight, compute) in terms.items() if weight}
+
+
+def step_rate(options: TwoDomainTrainingOptions, step: int) -> float:
+    """Return what the learning rates are multiplied by after so many steps."""
+    if options.lr_policy == "constant":
+        return 1.0
+    rate: float = options.gamma ** (step // options.step_size)
+    return rate
+
+
+def _gain(options: TwoDomainTrainingOptions) -> float:
+    return 0.02 if options.init == "gaussian" else math.sqrt(2)

@@ -1,0 +1,119 @@
+"""UNIT's training: adversarial, with a variational autoencoder's terms, there and back.
+
+Written from Liu, Breuel and Kautz, "Unsupervised Image-to-Image Translation Networks",
+arXiv:1703.00848; settings and their defaults are the published program's, not the paper's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor
+
+from i2ikit import CheckpointFiles, Training, Update
+from i2ikit.training.contract import Fields, draw
+from i2ikit.two_domain_training.domains import DOMAINS, Domains, Term, step_rate, weighted
+from i2ikit.two_domain_training.options import Domain, TwoDomainTrainingOptions
+from i2ikit.two_domain_training.perceptual import read_perceptual
+from i2ikit.two_domain_training.published import generator_files
+from i2ikit_unit.model import Unit
+from i2ikit_unit.options import UnitOptions
+
+
+class UnitTrainingOptions(TwoDomainTrainingOptions, UnitOptions):
+    """Settings of UNIT's training, by their published names."""
+
+    recon_kl_w: float = Field(0.01, ge=0, description="weight of the codes' KL divergence")
+    recon_x_cyc_w: float = Field(10, ge=0, description="weight of reconstructing after a cycle")
+    recon_kl_cyc_w: float = Field(0.01, ge=0, description="the same of translations' codes")
+
+
+class UnitTraining(Training):
+    """Both domains' encoders and decoders, made together."""
+
+    Options = UnitTrainingOptions
+    options: UnitTrainingOptions
+
+    def __init__(self, options: UnitTrainingOptions | None = None) -> None:
+        super().__init__(options)
+        self.domains = Domains(Unit, self.options)
+        a, b = (self.domains.generator(domain) for domain in DOMAINS)
+        self.inputs_a, self.inputs_b = a.inputs, b.inputs
+        self.size = a.size.multiple_of
+        self.optimizers = self.domains.optimizers()
+        self._perceptual = read_perceptual(self.options)
+
+    def updates(self, a: Fields, b: Fields, rng: torch.Generator) -> Iterator[Update]:
+        """Yield the discriminators' update ("dis"), then the generators' ("gen")."""
+        return self.domains.updates(a["image"], b["image"], rng, self._translate, self._losses)
+
+    def _translate(
+        self, source: Domain, target: Domain, image: Tensor, rng: torch.Generator
+    ) -> Tensor:
+        """Return pictures decoded from a code drawn around the mean."""
+        mean = self.domains.generator(source).enc(image)
+        output: Tensor = self.domains.generator(target).dec(_sample(mean, rng))
+        return output
+
+    def _losses(
+        self, source: Domain, target: Domain, image: Tensor, rng: torch.Generator
+    ) -> Mapping[str, Tensor]:
+        """Return the terms of pictures that go from source to target and back.
+
+        Equation 3 of the paper is `recon_x` and `recon_kl`; eq. 5 `adv`, by default in the form of
+        least squares; eq. 7 `cyc_x` and `recon_kl_cyc`.
+        One draw serves both decoders; the translation's code is drawn anew.
+        """
+        options = self.options
+        here, there = self.domains.generator(source), self.domains.generator(target)
+        mean = here.enc(image)
+        code = _sample(mean, rng)
+        fake = there.dec(code)
+        mean_again = there.enc(fake)
+        terms: dict[str, Term] = {
+            f"gen_recon_x_{source}": (
+                options.recon_x_w,
+                lambda: F.l1_loss(here.dec(code), image),
+            ),
+            f"gen_recon_kl_{source}": (options.recon_kl_w, lambda: _divergence(mean)),
+            f"gen_cyc_x_{source}": (
+                options.recon_x_cyc_w,
+                lambda: F.l1_loss(here.dec(_sample(mean_again, rng)), image),
+            ),
+            f"gen_recon_kl_cyc_{source}{target}{source}": (
+                options.recon_kl_cyc_w,
+                lambda: _divergence(mean_again),
+            ),
+            f"gen_adv_{target}": (
+                options.gan_w,
+                lambda: self.domains.discriminator(target).generator_loss(fake),
+            ),
+        }
+        if self._perceptual:
+            perceptual = partial(self._perceptual, fake, image)
+            terms[f"gen_vgg_{target}"] = (options.vgg_w, perceptual)
+        return weighted(terms)
+
+    def rate(self, step: int, steps: int) -> float:
+        """Return the published schedule: times `gamma` each `step_size` steps."""
+        del steps
+        return step_rate(self.options, step)
+
+    def checkpoint(self, step: int) -> CheckpointFiles:
+        """Return `gen_XXXXXXXX` with both generators, and config.yaml."""
+        a, b = (self.domains.generator(domain).state_dict() for domain in DOMAINS)
+        return generator_files(step, a, b, self.options)
+
+
+def _sample(mean: Tensor, rng: torch.Generator) -> Tensor:
+    """Return a code of N(mean, 1), as (B, C, H, W)."""
+    return mean + draw(rng, *mean.shape, like=mean)
+
+
+def _divergence(mean: Tensor) -> Tensor:
+    """Return the KL divergence of N(mean, 1) from N(0, 1) as published: mean squares, no 1/2."""
+    return mean.float().square().mean()
