@@ -22,7 +22,7 @@ from i2ikit import FeatureSpace
 from i2ikit.evaluate.compare import choose_metrics, compare
 from i2ikit.evaluate.compute import Compute
 from i2ikit.evaluate.resizing import torch_bilinear
-from i2ikit.evaluate.sides import read_sides
+from i2ikit.evaluate.sides import Asked, read_sides
 from i2ikit.plugins import discover
 
 SIDE, DIMS, COUNTS = 16, 2048, (5_000, 50_000)
@@ -44,7 +44,11 @@ def measure(source: Path) -> None:
     """Measure the FID of a folder and itself."""
     space = FeatureSpace("stub", DIMS, Projection(), partial(torch_bilinear, side=SIDE), "none")
     sides = read_sides(
-        (source, source), lambda: space, Compute(cache=False, device="cpu"), by_statistics=True
+        (source, source),
+        lambda: space,
+        Asked("stub"),
+        Compute(cache=False, device="cpu"),
+        by_statistics=True,
     )
     metrics = choose_metrics(discover(), {"fd": {}})
     print(compare(metrics, *sides)["fd"].value)

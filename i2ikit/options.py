@@ -91,7 +91,7 @@ def make_options(
 
 def _known(name: str, options: type[Options]) -> str:
     if not options.model_fields:
-        return "this model has no options"
+        return "it has no options"
     return did_you_mean(name, options.model_fields)
 
 

@@ -43,7 +43,7 @@ def test_a_contradiction_names_both_values() -> None:
     ("options", "given", "phrase"),
     [
         (Example, {"widht": 1}, "unknown option -o widht (did you mean 'width'?)"),
-        (NoOptions, {"width": 1}, "this model has no options"),
+        (NoOptions, {"width": 1}, "it has no options"),
         (Example, {"width": "0"}, "-o width=0: Input should be greater than or equal to 1"),
         (Example, {"width": "wide"}, "-o width=wide: Input should be a valid integer"),
         (Example, {}, "-o width=… is needed: of the first layer"),

@@ -33,6 +33,7 @@ MAX_PIXELS = 89_478_485
 
 _MAP_FORMATS = ("PNG", "TIFF", "BMP", "DIB", "GIF")
 # Named, because Pillow knows more: its EPS reader, for one, starts Ghostscript.
+_WITH_FRAMES = ("GIF", "TIFF", "WEBP")
 _PICTURE_FORMATS = (*_MAP_FORMATS, "JPEG", "WEBP", "PPM", "JPEG2000", "TGA", "AVIF")
 
 _TURNS = {
@@ -95,7 +96,7 @@ class Header:
         width: as stored, in pixels.
         height: as stored.
         traits: what not all software heeds: "transparency", "more than 8 bits", "EXIF rotation",
-            "colour profile" (another than sRGB).
+            "colour profile" (another than sRGB), "further frames".
     """
 
     format: str
@@ -116,6 +117,7 @@ def read_header(data: bytes, name: str) -> Header:
             "more than 8 bits": image.mode.startswith(("I", "F")),
             "EXIF rotation": image.format != "TIFF" and _orientation(image) > 1,
             "colour profile": _foreign_profile(image) is not None,
+            "further frames": image.format in _WITH_FRAMES and getattr(image, "n_frames", 1) > 1,
         }
         traits = tuple(name for name, is_there in found.items() if is_there)
         return Header(image.format or "", image.width, image.height, traits)

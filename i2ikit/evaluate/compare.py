@@ -13,7 +13,7 @@ from i2ikit.errors import ModelError, UsageError
 from i2ikit.evaluate.compute import Compute
 from i2ikit.evaluate.features import Features, Measured
 from i2ikit.evaluate.kernel import KidOptions, measure_kid
-from i2ikit.evaluate.resampling import interval_of
+from i2ikit.evaluate.resampling import HALVES, interval_of
 from i2ikit.evaluate.results import (
     SMALL,
     Result,
@@ -24,7 +24,7 @@ from i2ikit.evaluate.results import (
 )
 from i2ikit.evaluate.sides import Asked, Side, SideLike, read_sides
 from i2ikit.evaluate.space import open_space
-from i2ikit.hookspecs import MetricEntry
+from i2ikit.hookspecs import FeaturesEntry, MetricEntry
 from i2ikit.options import NoOptions, Options, make_options
 from i2ikit.plugins import Catalogue, blaming, discover, resolve
 
@@ -86,7 +86,13 @@ def measure(
     """
     compute = compute or Compute()
     compute.check()
+    if weights is not None and all(str(side).endswith(".npz") for side in (real, generated)):
+        raise UsageError(
+            f"--weights {weights} is of no use: both sides are statistics", hint="leave it out"
+        )
     catalogue = discover(compute.blocked)
+    if features is not None:
+        catalogue.find(FeaturesEntry, features.partition(":")[0])
     chosen = choose_metrics(catalogue, metrics)
     name = common_space(chosen, features)
     open_it = partial(
@@ -160,13 +166,14 @@ def compare(
     for metric in metrics:
         name = metric.entry.name
         found, is_biased = measured[name], metric.entry.is_biased
+        protocol = {**found.card, **({"interval": HALVES} if interval else {})}
         warnings = [*(warn_of_counts(a.n, b.n) if is_biased else ()), *common]
         results[name] = Result(
             name,
             found.value,
             {**found.parts, **(beside if is_biased else {})},
             metric.interval(found.value, a, b) if interval else None,
-            {**card, "protocol": found.card, "warnings": warnings},
+            {**card, "protocol": protocol, "warnings": warnings},
         )
     return results
 

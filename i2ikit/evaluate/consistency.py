@@ -6,6 +6,7 @@ The "FCN score" of pix2pix (Isola et al. 2017, arXiv:1611.07004), with the user'
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from i2ikit.evaluate.sets import (
     Images,
     Picture,
     PictureSet,
-    check_partners,
+    find_lonely,
     open_set,
 )
 from i2ikit.model import LabelMap
@@ -129,16 +130,18 @@ def label_consistency(
     compute.check()
     if num_classes is not None and num_classes < 2:
         raise UsageError(f"--num-classes {num_classes} is less than 2")
-    maps, pictures, tally = _open_labels(labels), open_set(generated), Tally()
+    maps, pictures = _open_labels(labels), open_set(generated)
     found = list(pictures.read())  # a generator, or a remote tar, is read but once
     pictures = PictureSet(pictures.location, len(found), lambda: iter(found))
     keys = {picture.key for picture in found if not picture.problem}
-    check_partners(maps.keys, str(labels), keys, pictures.location)
+    lonely = find_lonely(maps.keys, str(labels), keys, pictures.location, compute.on_error)
+    paired = [picture for picture in found if picture.problem or picture.key in maps.keys]
+    pictures, tally = replace(pictures, read=lambda: iter(paired)), Tally(failures=lonely)
     network = Segmenter(load_own(segmenter, "--segmenter"), num_classes)
     judge = partial(_count_pixels, maps, network, tuple(ignore))
     seen = look(network, pictures, compute, tally, judge)
     confusion: Counts = np.asarray(sum(counts.numpy() for _, counts in seen), dtype=np.int64)
-    measured = score_confusion(confusion)
+    measured = score_confusion(confusion, ignore)
     card = {
         **network.network.card("segmenter"),
         "precision": compute.precision,
@@ -151,11 +154,12 @@ def label_consistency(
     return Result("label-consistency", measured.pop("miou"), measured, card=card)
 
 
-def score_confusion(confusion: Counts) -> dict[str, float]:
+def score_confusion(confusion: Counts, ignore: Sequence[int] = ()) -> dict[str, float]:
     """Return miou, pixel_accuracy, class_accuracy and each class's IoU.
 
     Args:
         confusion: (classes, classes) pixels, by the label and by the prediction.
+        ignore: classes that are left out of the means, as their labels are.
 
     Raises:
         UsageError: there are none.
@@ -164,7 +168,8 @@ def score_confusion(confusion: Counts) -> dict[str, float]:
         raise UsageError("every pixel of the label maps is ignored", hint="see --ignore")
     hits, labelled = confusion.diagonal(), confusion.sum(axis=1)
     union = labelled + confusion.sum(axis=0) - hits
-    iou = {f"iou {place}": float(hits[place] / union[place]) for place in np.flatnonzero(union)}
+    places = [place for place in np.flatnonzero(union) if place not in ignore]
+    iou = {f"iou {place}": float(hits[place] / union[place]) for place in places}
     return {
         "miou": float(np.mean(list(iou.values()))),
         "pixel_accuracy": float(hits.sum() / confusion.sum()),

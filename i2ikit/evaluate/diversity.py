@@ -18,7 +18,7 @@ from i2ikit.evaluate.groups import Groups, Outputs, read_groups
 from i2ikit.evaluate.moments import Doubles
 from i2ikit.evaluate.pairings import PROTOCOLS, Pairing, Places, Protocol, parse_pairs
 from i2ikit.evaluate.perceptual import Perceptual, distances, open_perceptual
-from i2ikit.evaluate.resampling import interval_of_mean
+from i2ikit.evaluate.resampling import BOOTSTRAP, interval_of_mean
 from i2ikit.evaluate.results import Result, describe_side, versions
 from i2ikit.evaluate.sets import Picture
 
@@ -89,6 +89,8 @@ def lpips_diversity(
     """
     compute = compute or Compute()
     compute.check()
+    if seed < 0:
+        raise UsageError(f"--seed {seed} is less than 0")
     plan = _make_plan(protocol, net, version, pairs, seed)
     groups, tally = read_groups(outputs), Tally()
     members = plan.take(_without_lost(groups, compute, tally))
@@ -103,7 +105,7 @@ def lpips_diversity(
             found[name] = values
     if not found:
         raise SourceError(f"no pair of {groups.location} can be measured: {tally.failures[0]}")
-    card = {
+    card: dict[str, Any] = {
         **perceptual.card(),
         "precision": compute.precision,
         "generated": describe_side(groups.location, tally),
@@ -113,6 +115,8 @@ def lpips_diversity(
     }
     means = np.array([values.mean() for values in found.values()])
     spread = interval_of_mean(means) if interval else None
+    if spread:
+        card["protocol"]["interval"] = BOOTSTRAP
     return Result("lpips", float(means.mean()), _standard_error(means), spread, card)
 
 

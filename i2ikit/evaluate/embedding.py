@@ -61,8 +61,8 @@ def embed(
     256×256 one takes 3 MB (alex), 8 MB (squeeze) or 32 MB (vgg).
 
     Raises:
-        SampleError: pictures of a group differ in size, one is too small for the network, or one
-            can't be read and the work stops at such.
+        SampleError: a picture can't be read, is too small for the network, or of another size than
+            its group's first, and the work stops at such.
         ModelError: vectors hold NaN or infinity.
     """
     devices, workers = compute.devices(), compute.chosen_workers()
@@ -99,27 +99,38 @@ def _batch(
 ) -> Iterator[list[Embedded]]:
     """Yield batches of up to `size` pictures of one group, whose sizes agree."""
     for group in groups:
-        members = list(islice(loaded, len(group)))
-        _check_sizes(members, perceptual)
+        members = _check_sizes(list(islice(loaded, len(group))), perceptual)
         for start in range(0, len(members), size):
             yield members[start : start + size]
 
 
-def _check_sizes(members: Sequence[Embedded], perceptual: Perceptual) -> None:
-    shapes = [(m.pixels.shape, m.picture.name) for m in members if m.pixels is not None]
-    for (height, width, _), name in shapes:
-        (other_height, other_width, _), other = shapes[0]
-        if (height, width) != (other_height, other_width):
-            raise SampleError(
-                f"{name} is {width}x{height}, {other} is {other_width}x{other_height}: LPIPS"
-                " compares pictures of one size",
-                hint="resizing alone moves the number, so that none is done here",
-            )
-        if min(height, width) < perceptual.least_side:
-            raise SampleError(
-                f"{name} is {width}x{height}: the {perceptual.net} of LPIPS takes pictures of"
-                f" {perceptual.least_side} pixels a side or more"
-            )
+def _check_sizes(members: Sequence[Embedded], perceptual: Perceptual) -> list[Embedded]:
+    """Return the members; one that is too small, or not of the first's size, as a failure."""
+    readable = [member.pixels.shape for member in members if member.pixels is not None]
+    return [
+        member
+        if member.pixels is None
+        else _check_size(member, member.pixels.shape, readable[0], perceptual)
+        for member in members
+    ]
+
+
+def _check_size(
+    member: Embedded, shape: tuple[int, ...], first: tuple[int, ...], perceptual: Perceptual
+) -> Embedded:
+    height, width = shape[:2]
+    failure = ""
+    if min(height, width) < perceptual.least_side:
+        failure = (
+            f"{member.picture.name} is {width}x{height}: the {perceptual.net} of LPIPS takes"
+            f" pictures of {perceptual.least_side} pixels a side or more"
+        )
+    elif shape != first:
+        failure = (
+            f"{member.picture.name} is {width}x{height}, others of its input {first[1]}x{first[0]}:"
+            " LPIPS compares pictures of one size"
+        )
+    return Embedded(member.picture, failure=failure) if failure else member
 
 
 def _run(replicas: Replicas, items: Sequence[Embedded]) -> list[Embedded]:

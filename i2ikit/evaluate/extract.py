@@ -47,6 +47,7 @@ class Tally:
         sizes: (width, height), counted.
         traits: what not all software heeds in a file, counted: "transparency", "EXIF rotation" …
         files: SHA-256 over those of the files, in order; of nothing where they aren't known.
+        passed_over: other pictures in the samples of tars, which don't count.
         num_cached: pictures whose features were in the cache.
         cache_problem: why the cache could not be used.
     """
@@ -57,6 +58,7 @@ class Tally:
     sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
     traits: Counter[str] = field(default_factory=Counter)
     files: hashlib._Hash = field(default_factory=hashlib.sha256)
+    passed_over: list[str] = field(default_factory=list)
     num_cached: int = 0
     cache_problem: str = ""
 
@@ -241,6 +243,7 @@ def _gather(
         elif item.row is not None and item.header is not None:
             tally.count(item.header)
             tally.files.update(bytes.fromhex(item.digest))
+            tally.passed_over += item.picture.passed_over
             tally.num_cached += item.tensor is None
             rows.append(item.row)
             keys.append(item.picture.key)

@@ -19,7 +19,7 @@ class KidOptions(Options):
 
     subsets: int = Field(100, ge=0, description="drawn subsets; 0: all pictures at once")
     subset_size: int = Field(1000, ge=2, description="pictures of each side in a subset")
-    seed: int = Field(2020, ge=0, description="of the subsets")
+    seed: int = Field(2020, ge=0, lt=2**32, description="of the subsets")
 
 
 def measure_kid(real: Features, generated: Features, options: KidOptions) -> Measured:

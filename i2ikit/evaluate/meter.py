@@ -16,7 +16,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from i2ikit.data.images import Pixels
-from i2ikit.errors import I2IError
+from i2ikit.errors import CheckpointError, I2IError
 from i2ikit.evaluate.cache import FeatureCache
 from i2ikit.evaluate.compare import Metric, choose_metrics, compare
 from i2ikit.evaluate.compute import Compute
@@ -170,7 +170,11 @@ def open_meter(references: Mapping[str, SideLike], compute: Compute) -> Meter:
     catalogue = discover(compute.blocked)
     metrics = choose_metrics(catalogue, {name: {} for name in references})
     names = {metric.entry.features for metric in metrics}
-    spaces = {name: open_space(catalogue, name, download=compute.download) for name in names}
+    try:
+        spaces = {name: open_space(catalogue, name) for name in names}
+    except CheckpointError as error:
+        hint = "i2ikit weights says which file it is and where to put it, or fetches it"
+        raise CheckpointError(error.message, hint=hint) from None
     aims = [Aim(metric, references[metric.entry.name]) for metric in metrics]
     for aim in aims:
         check_side(

@@ -180,22 +180,35 @@ def load_statistics(path: str | Path) -> Statistics:
     path = Path(path)
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            names = set(file.files)
-            if not {"mu", "sigma"} <= names:
-                raise SourceError(
-                    f"{path} holds {', '.join(sorted(names)) or 'nothing'}, not mu and sigma"
-                )
-            mu, sigma = file["mu"].astype(np.float64), file["sigma"].astype(np.float64)
-            n = int(file["n"]) if "n" in names else -1
-            card = json.loads(str(file["card"])) if "card" in names else {}
-            if not _is_card(card):
-                raise SourceError(f"{path} can't be read as statistics: its card is {card!r}")
+            found = _read(path, file)
     except SourceError:
         raise
     except FileNotFoundError:
         raise SourceError(f"{path} does not exist") from None
+    except ValueError:  # numpy would advise to run what the file holds
+        raise SourceError(f"{path} can't be read as statistics: it holds no arrays") from None
     except Exception as error:  # damaged files raise whatever the parsers of zip and numpy raise
         raise SourceError(f"{path} can't be read as statistics: {error}") from None
+    _check(path, found.mu, found.sigma)
+    return found
+
+
+def _read(path: Path, file: Mapping[str, Any]) -> Statistics:
+    if not {"mu", "sigma"} <= file.keys():
+        names = ", ".join(sorted(file)) or "nothing"
+        raise SourceError(f"{path} holds {names}, not mu and sigma")
+    if any(np.iscomplexobj(file[name]) for name in ("mu", "sigma")):
+        raise SourceError(f"{path} holds complex numbers")
+    mu, sigma = (file[name].astype(np.float64) for name in ("mu", "sigma"))
+    n = int(file["n"]) if "n" in file else -1
+    card = json.loads(str(file["card"])) if "card" in file else {}
+    if not _is_card(card):
+        raise SourceError(f"{path} can't be read as statistics: its card is {card!r}")
+    return Statistics(mu, sigma, n if n >= 0 else None, card)
+
+
+def _check(path: Path, mu: Doubles, sigma: Doubles) -> None:
+    """Refuse what is no mean and covariance."""
     if mu.ndim != 1 or sigma.shape != (len(mu), len(mu)):
         raise SourceError(f"{path}: mu is {mu.shape} and sigma {sigma.shape}, not (d,) and (d, d)")
     if not (np.isfinite(mu).all() and np.isfinite(sigma).all()):
@@ -203,4 +216,3 @@ def load_statistics(path: str | Path) -> Statistics:
     tolerance = 1e-6 * np.abs(sigma).max(initial=0)
     if (np.diagonal(sigma) < 0).any() or not np.allclose(sigma, sigma.T, rtol=0, atol=tolerance):
         raise SourceError(f"{path}: sigma is no covariance: asymmetric, or with variances below 0")
-    return Statistics(mu, sigma, n if n >= 0 else None, card)

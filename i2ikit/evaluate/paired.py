@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.metadata import version as installed
 from math import exp
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -20,13 +20,13 @@ from i2ikit.evaluate.embedding import Embedded, embed, tally_up
 from i2ikit.evaluate.extract import Tally
 from i2ikit.evaluate.moments import Doubles
 from i2ikit.evaluate.perceptual import distances, open_perceptual
-from i2ikit.evaluate.resampling import interval_of_mean
+from i2ikit.evaluate.resampling import BOOTSTRAP, interval_of_mean
 from i2ikit.evaluate.results import Result, compare_sides, describe_side, versions
 from i2ikit.evaluate.sets import (
     Images,
     Picture,
     PictureSet,
-    check_partners,
+    find_lonely,
     group_by_key,
     open_set,
 )
@@ -79,16 +79,16 @@ def lpips_pairs(
     compute = compute or Compute()
     compute.check()
     sides = open_set(truth), open_set(generated)
-    groups = match(*sides)
+    groups, lonely = match(*sides, compute.on_error)
     perceptual = open_perceptual(net, version, backbone, download=compute.download)
 
-    tallies = Tally(), Tally()
+    tallies = Tally(), Tally(failures=lonely)
     found = list(_score(embed(groups, perceptual, compute), *tallies))
     if not found:
         failures = [*tallies[0].failures, *tallies[1].failures]
         raise SourceError(f"no pair of {sides[1].location} can be measured: {failures[0]}")
     real, made = (describe_side(side.location, t) for side, t in zip(sides, tallies, strict=True))
-    card = {
+    card: dict[str, Any] = {
         **perceptual.card(),
         "precision": compute.precision,
         "real": real,
@@ -100,15 +100,21 @@ def lpips_pairs(
     means = np.array([scores.lpips.mean() for scores in found])
     parts = _parts(found, several=any(len(group) > 2 for group in groups))
     spread = interval_of_mean(means) if interval else None
+    if spread:
+        card["protocol"]["interval"] = BOOTSTRAP
     return Result("lpips-pairs", float(means.mean()), parts, spread, card)
 
 
-def match(truth: PictureSet, generated: PictureSet) -> list[list[Picture]]:
+def match(
+    truth: PictureSet, generated: PictureSet, on_error: Literal["skip", "stop"]
+) -> tuple[list[list[Picture]], list[str]]:
     """Return for each key the true picture, then its outputs in the order of their styles.
 
+    And a sentence for each that can't be paired.
+
     Raises:
-        UsageError: a picture has no partner, or a key several true ones.
-        SourceError: a picture that can't be read leaves its partner alone.
+        UsageError: a key has several true pictures; or one has no partner, and the work stops at
+            such.
     """
     real, made = group_by_key(truth.read()), group_by_key(generated.read())
     for key in sorted(real.keys() ^ made.keys()):
@@ -121,8 +127,8 @@ def match(truth: PictureSet, generated: PictureSet) -> list[list[Picture]]:
                 f" {pictures[0].name} and {pictures[1].name}",
                 hint="give a folder with one for each input",
             )
-    check_partners(real, truth.location, made, generated.location)
-    return [[*pictures, *made[key]] for key, pictures in real.items()]
+    lonely = find_lonely(real, truth.location, made, generated.location, on_error)
+    return [[*pictures, *made[key]] for key, pictures in real.items() if key in made], lonely
 
 
 def _score(groups: Iterable[Sequence[Embedded]], real: Tally, made: Tally) -> Iterator[_Scores]:
@@ -221,5 +227,7 @@ def _blur(maps: Tensor) -> Tensor:
 
 
 def _check_alike(a: Pixels, b: Pixels) -> None:
+    if a.dtype != np.uint8 or b.dtype != np.uint8:
+        raise UsageError(f"the pictures are {a.dtype} and {b.dtype}", hint="give uint8, (H, W, 3)")
     if a.shape != b.shape:
         raise UsageError(f"the pictures have shapes {a.shape} and {b.shape}")

@@ -11,6 +11,9 @@ from i2ikit.evaluate.moments import Doubles
 
 _DRAWS = 100
 _SEED = 0
+#: How `interval_of` and `interval_of_mean` go about it, for cards.
+HALVES = f"95 %, {_DRAWS} half-samples of both sides, seed {_SEED}"
+BOOTSTRAP = f"95 %, {10 * _DRAWS} bootstrap draws of inputs, seed {_SEED}"
 
 
 def interval_of(

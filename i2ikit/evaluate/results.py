@@ -9,6 +9,7 @@ from importlib.metadata import version
 from typing import Any
 
 import i2ikit
+from i2ikit.errors import counted
 from i2ikit.evaluate.extract import Tally
 
 _LOSSY = {"JPEG", "WEBP"}
@@ -46,21 +47,29 @@ class Result:
         return asdict(self)
 
 
-def describe_side(location: str, tally: Tally) -> dict[str, Any]:
+def describe_side(location: str, tally: Tally, notes: Sequence[str] = ()) -> dict[str, Any]:
     """Return what a card says of one side."""
     shorter = [min(size) for size in tally.sizes]
     files = tally.files.hexdigest()
-    side = {
+    side: dict[str, Any] = {
         "location": location,
         "n": tally.n,
         "files_sha256": "" if files == _NOTHING else files,
         "failed": list(tally.failures),
         "file_types": dict(tally.formats.most_common()),
         "traits": dict(tally.traits),
+        "passed_over": len(tally.passed_over),
         "sizes": len(tally.sizes),
         "shorter_sides": [min(shorter), max(shorter)] if shorter else [],
         "from_cache": tally.num_cached,
     }
+    notes = list(notes)
+    if tally.passed_over:
+        notes.append(
+            f"{counted(len(tally.passed_over), 'picture')} in the tars of {location} don't count,"
+            f" {tally.passed_over[0]} first: names that agree up to their first dot are one sample"
+        )
+    side["notes"] = notes
     return side | ({"cache_problem": tally.cache_problem} if tally.cache_problem else {})
 
 
@@ -73,6 +82,7 @@ def versions() -> dict[str, str]:
 def compare_sides(*sides: Mapping[str, Any]) -> list[str]:
     """Return warnings about the pictures of sides, described as by `describe_side`."""
     found = []
+    found += [note for side in sides for note in side.get("notes", ())]
     types = [side["file_types"] for side in sides if side.get("file_types")]
     formats = {name for side in types for name in side} - {"array"}
     if len(types) > 1 and formats & _LOSSY and len(formats) > 1:
@@ -98,6 +108,7 @@ def _warn_of_traits(sides: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             "laid over white and scaled, where other packages drop and clip",
             ("transparency", "more than 8 bits"),
         ),
+        ("only the first frame counts", ("further frames",)),
     ):
         counts = {n: sum(side.get("traits", {}).get(n, 0) for side in sides) for n in names}
         if listed := [f"{count} × {name}" for name, count in counts.items() if count]:

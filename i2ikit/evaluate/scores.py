@@ -72,6 +72,8 @@ def inception_score(
     compute.check()
     if splits < 1:
         raise UsageError(f"--splits {splits} is less than 1")
+    if not 0 <= seed < 2**32:
+        raise UsageError(f"--seed {seed} is not in 0 … 2^32 - 1")
     open_it = partial(
         open_space,
         discover(compute.blocked),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sized
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import torch
@@ -37,6 +37,7 @@ class Picture:
         array: the picture itself, if it is no file.
         style_index: which of its input's outputs it is; None where that isn't known.
         problem: why it can't be read, if that is known before.
+        passed_over: other pictures of its sample in a tar, which don't count.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Picture:
     array: Any = None
     style_index: int | None = None
     problem: str = ""
+    passed_over: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -55,11 +57,13 @@ class PictureSet:
         location: as the user wrote it.
         count: how many there are; None where only reading tells.
         read: yields them, always in the same order.
+        notes: what keeps them from being the whole set, a sentence each.
     """
 
     location: str
     count: int | None
     read: Callable[[], Iterator[Picture]]
+    notes: tuple[str, ...] = ()
 
 
 def open_set(images: Images) -> PictureSet:
@@ -100,7 +104,24 @@ def _open_folder(location: str, root: Path, files: list[str]) -> PictureSet:
             key, index = (origins or {}).get(name) or (split_picture(name)[0], None)
             yield Picture(str(root / name), key, File(str(root / name), root / name), None, index)
 
-    return PictureSet(location, len(names), read)
+    return PictureSet(location, len(names), read, _notes_of_run(location, root))
+
+
+def _notes_of_run(location: str, root: Path) -> tuple[str, ...]:
+    """Return what the records of a translation say of inputs that have no outputs."""
+    records = root / ".i2ikit"
+    if not (records / "plan.json").is_file():
+        return ()
+    notes = []
+    errors = records / "errors.jsonl"
+    if errors.is_file():
+        failed = len(errors.read_text(encoding="utf-8").splitlines())
+        notes.append(f"{location} lacks the outputs of {counted(failed, 'input')} that failed")
+    shards = sum(len(p.read_text("utf-8").splitlines()) for p in records.glob("inputs-*.jsonl"))
+    done = sum(not p.stem.endswith(".limited") for p in records.glob("receipts/*.jsonl"))
+    if done < shards:
+        notes.append(f"{location} holds a part of its run: it is not complete")
+    return tuple(notes)
 
 
 def _read_origins(root: Path) -> dict[str, tuple[str, int]] | None:
@@ -127,7 +148,7 @@ def _open_source(location: str, source: Source) -> PictureSet:
             except SourceError as error:  # a tar that breaks off; the others can be read
                 yield Picture(part.name, part.name, problem=str(error))
 
-    return PictureSet(location, count, read)
+    return PictureSet(location, count, read, _notes_of_run(location, Path(location)))
 
 
 def _to_picture(sample: Sample) -> Picture:
@@ -141,10 +162,15 @@ def _to_picture(sample: Sample) -> Picture:
         None,
         int(index) if is_output else None,
         sample.problem,
+        tuple(f.name for f in sample.sidecars.values() if split_picture(f.name)[1]),
     )
 
 
 def _open_arrays(arrays: Iterable[Any]) -> PictureSet:
+    if not isinstance(arrays, Iterable):
+        raise UsageError(
+            f"{arrays!r} is no set of pictures", hint="give a folder, a file, or a list of arrays"
+        )
     if getattr(arrays, "ndim", 4) == 3:
         raise UsageError(
             f"a single array of shape {tuple(arrays.shape)} was given",  # type: ignore[attr-defined]
@@ -170,11 +196,11 @@ def as_pixels(array: Any) -> Pixels:
         UsageError: anything else.
         SampleError: floats that are NaN or infinite.
     """
-    if isinstance(array, torch.Tensor) and array.ndim == 3 and len(array) == 3:
+    if isinstance(array, torch.Tensor) and array.ndim == 3 and len(array) == 3 and array.numel():
         if array.is_floating_point():
-            return to_pixels(array)
+            return _rounded(array)
         array = array.permute(1, 2, 0).cpu().numpy()
-    if isinstance(array, np.ndarray) and array.dtype == np.uint8:
+    if isinstance(array, np.ndarray) and array.dtype == np.uint8 and array.size:
         if array.ndim == 2:
             return np.repeat(array[:, :, None], 3, axis=2)
         if array.ndim == 3 and array.shape[2] == 3:
@@ -185,6 +211,17 @@ def as_pixels(array: Any) -> Pixels:
         f"a picture was given as {what}",
         hint="give uint8 arrays (H, W, 3), or float tensors (3, H, W) in [-1, 1]",
     )
+
+
+def _rounded(picture: torch.Tensor) -> Pixels:
+    if not picture.isfinite().all():
+        raise SampleError("a picture given as floats holds NaN or infinity")
+    if (largest := float(picture.abs().max())) > 1 + 1e-3:
+        raise UsageError(
+            f"a picture given as floats holds {largest:g}, outside [-1, 1]",
+            hint="scale it, or give uint8",
+        )
+    return to_pixels(picture)
 
 
 def decode_stored(data: bytes, name: str) -> Pixels:
@@ -226,23 +263,31 @@ def group_by_key(pictures: Iterable[Picture]) -> Mapping[str, list[Picture]]:
     }
 
 
-def check_partners(
-    keys: Collection[str], location: str, others: Collection[str], other: str
-) -> None:
-    """Do nothing if two sets have the same keys.
+def find_lonely(
+    keys: Collection[str],
+    location: str,
+    others: Collection[str],
+    other: str,
+    on_error: Literal["skip", "stop"],
+) -> list[str]:
+    """Return why keys of two sets can't be paired, a sentence each.
 
     Raises:
-        UsageError: naming up to five that lack their partner.
+        UsageError: there is such a key and the work stops at failures, or there is no pair at all;
+            up to five are named.
     """
+    reasons = []
     for mine, here, theirs, there in (
         (keys, location, others, other),
         (others, other, keys, location),
     ):
         lonely = sorted(set(mine) - set(theirs))
-        if lonely:
+        if lonely and (on_error == "stop" or len(lonely) == len(mine)):
             named = ", ".join(f"'{key}'" for key in lonely[:5]) + (", …" if lonely[5:] else "")
             raise UsageError(
                 f"{len(lonely)} of the {counted(len(mine), 'key')} in {here} have no partner in"
                 f" {there}: {named}",
                 hint="pairs are made by key: the path in its folder, without suffix",
             )
+        reasons += [f"'{key}' of {here} has no partner in {there}" for key in lonely]
+    return reasons

@@ -108,11 +108,15 @@ def read_sides(
     opened = [_open(side, by_statistics=by_statistics) for side in sides]
     sets = [one for one in opened if isinstance(one, PictureSet)]
     space = open_it() if sets else None
+    for one in opened:
+        if isinstance(one, Side):
+            asked.check(one)
+            if space:
+                _check_fit(one, space, compute)
     watch = _Watch(compute, [one.count for one in sets])
     read = []
     for one in opened:
         if isinstance(one, Side):
-            asked.check(one)
             read.append(one)
         elif space is not None:
             most = _KEPT if by_statistics else None
@@ -132,8 +136,12 @@ def check_side(
     """
     opened = _open(side, by_statistics=by_statistics)
     if isinstance(opened, Side):
-        none = Features("the other side", 0, known=np.empty((0, space.dims), dtype=np.float32))
-        check_alike(opened, Side(none, made_with(space, compute), {}))
+        _check_fit(opened, space, compute)
+
+
+def _check_fit(side: Side, space: FeatureSpace, compute: Compute) -> None:
+    none = Features("the other side", 0, known=np.empty((0, space.dims), dtype=np.float32))
+    check_alike(side, Side(none, made_with(space, compute), {}))
 
 
 def _open(side: SideLike, *, by_statistics: bool) -> PictureSet | Side:
@@ -174,7 +182,12 @@ def read_set(
     if tally.n == 0:
         first = tally.failures[0] if tally.failures else "there are none"
         raise SourceError(f"no picture of {pictures.location} can be read: {first}")
-    return Side(features, made_with(space, compute), describe_side(pictures.location, tally), tally)
+    return Side(
+        features,
+        made_with(space, compute),
+        describe_side(pictures.location, tally, pictures.notes),
+        tally,
+    )
 
 
 def made_with(space: FeatureSpace, compute: Compute) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from i2ikit.data.images import Pixels
 from i2ikit.errors import UsageError
 from i2ikit.evaluate.weights import download_weights, find_weights
-from i2ikit.hookspecs import FeaturesEntry
+from i2ikit.hookspecs import FeaturesEntry, WeightsFile
 from i2ikit.plugins import Catalogue, blaming, resolve
 
 
@@ -85,6 +85,13 @@ def open_space(
     base, _, argument = name.partition(":")
     entry = catalogue.find(FeaturesEntry, base)
     path = None if weights is None else Path(weights)
+    if path is not None:
+        find_weights(entry.weights or WeightsFile(path.name), path)
+    elif download and not entry.weights:
+        raise UsageError(
+            f"features '{base}' have no file to download",
+            hint="leave out --download; give --weights FILE if they need one",
+        )
     if entry.weights and download and path is None:
         path = download_weights(entry.weights).path
     elif entry.weights and path is None:

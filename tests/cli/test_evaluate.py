@@ -146,8 +146,11 @@ def test_eval_of_translate_needs_a_metric_and_a_reference(
         (("lpips", "real"), "put the outputs of each input into a folder"),
         (("lpips", "groups"), "alexnet-owt-7be5be79.pth is not on this machine"),
         (("cis", "groups", "--classifier", "nowhere"), "module:function"),
-        (("pairs", "real", "one"), "no partner"),
-        (("labels", "real", "one", "--segmenter", "torch.nn:Identity"), "no partner"),
+        (("pairs", "real", "one", "--on-error", "stop"), "no partner"),
+        (
+            ("labels", "real", "one", "--segmenter", "torch.nn:Identity", "--on-error", "stop"),
+            "no partner",
+        ),
     ],
 )
 def test_wrong_input_is_one_sentence(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tarfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import i2ikit
 from i2ikit.errors import (
     CheckpointError,
     I2IError,
@@ -295,7 +297,7 @@ def test_statistics_of_other_dims_are_refused(saved: Path, others: Path) -> None
     with pytest.raises(UsageError, match=r"s\.npz has 8 dims, but --dims 5 was given"):
         fd(saved, others, dims=5)
     foreign = Statistics(np.ones(3), np.eye(3), 9)
-    with pytest.raises(UsageError, match=r"statistics has 3 dims, .*others has 8.*--dims"):
+    with pytest.raises(UsageError, match=r"statistics has 3 dims, the other side has 8.*--dims"):
         fd(foreign, others)
 
 
@@ -436,3 +438,46 @@ def test_large_sets_leave_only_statistics_where_these_are_enough(
     assert "kid" not in found.parts
     both = measure(pictures, others, {"fd": {}, "gap": {}}, features="stub", compute=CPU)
     assert "kid" in both["fd"].parts  # another metric needs the features: they are kept
+
+
+# what is not the whole set
+
+
+def test_pictures_of_a_tar_that_do_not_count_are_told(tmp_path: Path, others: Path) -> None:
+    with tarfile.open(tmp_path / "x.tar", "w") as tar:
+        for name, path in zip(
+            ("a.png", "a.b.png", "c.png"), sorted(others.iterdir()), strict=False
+        ):
+            tar.add(path, name)
+    found = fd(tmp_path / "x.tar", others)
+    assert found.card["real"]["n"] == 2
+    assert warned(found, "1 picture in the tars of")
+    assert warned(found, "a.b.png first")
+
+
+@pytest.mark.usefixtures("fakes")
+def test_a_translation_that_is_not_whole_is_warned_of(pictures: Path, tmp_path: Path) -> None:
+    (pictures / "a" / "0.png").write_bytes(b"no picture")
+    output = tmp_path / "out"
+    i2ikit.translate(pictures, output, model="echo", limit=3)
+    assert warned(fd(output, output), f"{output} holds a part of its run")
+    i2ikit.translate(pictures, output, model="echo")
+    found = fd(output, output)
+    assert warned(found, f"{output} lacks the outputs of 1 input that failed")
+    assert not warned(found, "holds a part of its run")
+
+
+def test_weights_given_for_two_files_of_statistics_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"--weights w\.pth is of no use"):
+        measure("a.npz", "b.npz", {"fid": {}}, weights="w.pth", compute=CPU)
+
+
+def test_weights_that_are_not_there_are_a_sentence(pictures: Path) -> None:
+    for features in (None, "torchvision:resnet18"):
+        with pytest.raises(CheckpointError, match=r"weights w\.pth do not exist"):
+            measure(pictures, pictures, {"kid": {}}, features=features, weights="w.pth")
+
+
+def test_nothing_can_be_downloaded_for_a_space_without_a_file(pictures: Path) -> None:
+    with pytest.raises(UsageError, match="features 'stub' have no file to download"):
+        fd(pictures, pictures, compute=replace(CPU, download=True))

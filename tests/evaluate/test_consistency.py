@@ -41,9 +41,18 @@ def weigh(pictures: Tensor) -> Tensor:
     return F.one_hot(see(pictures), 3).permute(0, 3, 1, 2).float()
 
 
-def consistency(root: Path, segmenter: Any = see, num_classes: int | None = 3) -> Result:
+STOP = Compute(device="cpu", on_error="stop")
+
+
+def consistency(
+    root: Path, segmenter: Any = see, num_classes: int | None = 3, compute: Compute | None = None
+) -> Result:
     return label_consistency(
-        root / "labels", root / "out", segmenter=segmenter, num_classes=num_classes
+        root / "labels",
+        root / "out",
+        segmenter=segmenter,
+        num_classes=num_classes,
+        compute=compute,
     )
 
 
@@ -171,14 +180,25 @@ def test_sizes_that_differ_are_named(sets: Path) -> None:
 def test_missing_partners_are_named(sets: Path, lost: str, match: str) -> None:
     (sets / lost / "b" / "c.png").unlink()
     with pytest.raises(UsageError, match=match):
-        consistency(sets)
+        consistency(sets, compute=STOP)
+    found = consistency(sets)
+    assert found.card["generated"]["n"] == 1
+    (failed,) = found.card["generated"]["failed"]
+    assert "'b/c' of" in failed
+
+
+def test_an_ignored_class_is_in_no_mean(sets: Path) -> None:
+    found = label_consistency(
+        sets / "labels", sets / "out", segmenter=see, num_classes=3, ignore=(255, 0)
+    )
+    assert {name for name in found.parts if name.startswith("iou")} == {"iou 1", "iou 2"}
 
 
 def test_at_most_five_missing_partners_are_named(sets: Path) -> None:
     for index in range(7):
         paint(sets / "out" / f"x{index}.png", [[0]])
     with pytest.raises(UsageError, match=r"7 of .*: 'x0', 'x1', 'x2', 'x3', 'x4', … \("):
-        consistency(sets)
+        consistency(sets, compute=STOP)
 
 
 @pytest.mark.parametrize(

@@ -189,9 +189,14 @@ def test_munit_leaves_the_version_open(alex: Path) -> None:
 
 
 def test_outputs_of_two_sizes_are_named(alex: Path) -> None:
-    message = r"picture 1 of group 0 is 40x40, picture 0 of group 0 is 32x32"
+    message = "picture 2 of group 0 is 40x40, others of its input 32x32"
+    outputs = [[*group(2), *group(1, side=40)]]
     with pytest.raises(SampleError, match=message):
-        diversity([[*group(1), *group(1, side=40)]], alex)
+        diversity(outputs, alex, compute=Compute(device="cpu", on_error="stop"))
+    found = diversity(outputs, alex)
+    assert found.value == pytest.approx(diversity([group(2)], alex).value, rel=1e-6)
+    (failed,) = found.card["generated"]["failed"]
+    assert failed.startswith(message)
 
 
 def test_inputs_may_differ_in_size(alex: Path) -> None:

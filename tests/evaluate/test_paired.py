@@ -157,11 +157,22 @@ def test_identical_pairs_are_left_out_of_psnr(alex: Path) -> None:
 def test_what_has_no_partner_is_named(tmp_path: Path, alex: Path) -> None:
     truth = write(tmp_path / "true", *(f"{place}.png" for place in range(8)))
     made = write(tmp_path / "made", "0.jpg")
+    stop = Compute(device="cpu", on_error="stop")
     with pytest.raises(UsageError, match=r"7 of the 8 keys in .*true have .*: '1', .*'5', …") as e:
-        pairs(truth, made, alex)
+        pairs(truth, made, alex, compute=stop)
     assert "'6'" not in str(e.value)
     with pytest.raises(UsageError, match=r"7 of the 8 keys in .*true have no partner in .*made"):
-        pairs(made, truth, alex)
+        pairs(made, truth, alex, compute=stop)
+    skipped = pairs(truth, made, alex).card
+    assert skipped["protocol"]["inputs"] == 1
+    assert len(skipped["generated"]["failed"]) == 7
+    assert "'1' of" in skipped["generated"]["failed"][0]
+
+
+def test_sets_without_a_pair_are_refused(tmp_path: Path, alex: Path) -> None:
+    truth, made = write(tmp_path / "true", "a.png"), write(tmp_path / "made", "b.png")
+    with pytest.raises(UsageError, match=r"1 of the 1 key in .* have no partner"):
+        pairs(truth, made, alex)
 
 
 def test_an_input_has_one_truth(tmp_path: Path, alex: Path) -> None:
@@ -171,9 +182,13 @@ def test_an_input_has_one_truth(tmp_path: Path, alex: Path) -> None:
 
 
 def test_sizes_must_agree(alex: Path) -> None:
-    message = r"picture 0 is 32x40, picture 0 is 32x32: LPIPS compares pictures of one size"
+    message = r"picture 1 is 32x40, others of its input 32x32: LPIPS compares pictures of one size"
+    sides = [random_pixels(0), random_pixels(1)], [random_pixels(2), random_pixels(3, height=40)]
     with pytest.raises(SampleError, match=message):
-        pairs([random_pixels(0)], [random_pixels(0, height=40)], alex)
+        pairs(*sides, alex, compute=Compute(device="cpu", on_error="stop"))
+    found = pairs(*sides, alex)
+    assert found.card["protocol"]["inputs"] == 1
+    assert found.card["generated"]["failed"] == [message]
 
 
 @pytest.mark.parametrize("side", ["true", "made"])

@@ -178,8 +178,12 @@ def test_the_least_side_is_taken(backbones: dict[str, Path], net: str) -> None:
 @pytest.mark.parametrize("net", NETS)
 def test_a_smaller_picture_is_refused(backbones: dict[str, Path], net: str) -> None:
     perceptual, side = open_perceptual(net, "0.1", backbones[net]), LEAST[net] - 1
-    with pytest.raises(SampleError, match=rf"picture 0 is {side}x{side}: the {net} of LPIPS takes"):
-        list(embed([members(2, side)], perceptual, Compute(device="cpu")))
+    message = f"picture 0 is {side}x{side}: the {net} of LPIPS takes"
+    with pytest.raises(SampleError, match=message):
+        list(embed([members(2, side)], perceptual, Compute(device="cpu", on_error="stop")))
+    (found,) = embed([members(2, side)], perceptual, Compute(device="cpu"))
+    assert [one.vector for one in found] == [None, None]
+    assert found[0].failure.startswith(message)
 
 
 @pytest.mark.parametrize("workers", [0, 2])

@@ -38,6 +38,8 @@ def test_a_side_is_described_by_counts_types_and_sizes() -> None:
         "file_types": {"PNG": 4, "JPEG": 1},
         "sizes": 2,
         "files_sha256": "",
+        "passed_over": 0,
+        "notes": [],
         "traits": {},
         "shorter_sides": [20, 48],
         "from_cache": 2,

@@ -172,3 +172,9 @@ def test_too_few_readable_outputs_are_refused(tmp_path: Path) -> None:
 def test_a_classifier_that_returns_no_logits_is_refused(classifier: Any, match: str) -> None:
     with pytest.raises(ModelError, match=match):
         cis([[WHITE, BLACK]], classifier)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_a_seed_out_of_bounds_is_refused(seed: int) -> None:
+    with pytest.raises(UsageError, match=f"--seed {seed} is not in 0"):
+        inception_score(IMAGES / "fake", seed=seed)

@@ -187,6 +187,18 @@ def test_a_picture_may_be_an_array_or_tensor(array: Any) -> None:
     assert found.dtype == np.uint8
 
 
+@pytest.mark.parametrize("largest", [1.5, 255.0])
+def test_floats_of_another_range_are_refused(largest: float) -> None:
+    with pytest.raises(UsageError, match=rf"holds {largest:g}, outside \[-1, 1\]"):
+        as_pixels(torch.full((3, 4, 4), largest))
+
+
+@pytest.mark.parametrize("images", [None, 3])
+def test_what_is_no_set_is_a_sentence(images: Any) -> None:
+    with pytest.raises(UsageError, match="is no set of pictures"):
+        open_set(images)
+
+
 def test_a_single_array_is_no_set() -> None:
     with pytest.raises(UsageError, match=r"a single array of shape \(9, 9, 3\)"):
         open_set(np.zeros((9, 9, 3), dtype=np.uint8))

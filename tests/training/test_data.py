@@ -31,8 +31,11 @@ def maps(tmp_path: Path) -> Pool:
             File(str(p), p) for p in (tmp_path / f"{index}-ids.png", tmp_path / f"{index}.png")
         ]
         items.append(
-            {"a.label": (files[0], LabelMap(64)), "a.ids": (files[0], InstanceMap())}
-            | {"b.image": (files[1], RGB())}
+            {
+                "a.label": (files[0], LabelMap(64)),
+                "a.ids": (files[0], InstanceMap()),
+                "b.image": (files[1], RGB()),
+            }
         )
     return Pool(items, seed=3)
 
