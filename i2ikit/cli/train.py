@@ -58,6 +58,10 @@ def train(
         int, typer.Option(metavar="N", help="Compute a batch in N parts, for memory.")
     ] = 1,
     option: Option = None,
+    settings: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The original program's: a YAML of MUNIT, an opt.txt."),
+    ] = None,
     field_a: Annotated[list[str] | None, _FieldFlag] = None,
     field_b: Annotated[list[str] | None, _FieldFlag] = None,
     seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
@@ -107,6 +111,7 @@ def train(
         batch_size=batch_size,
         accumulate=accumulate,
         options=parse_assignments(option or []),
+        settings_file=settings,
         fields_a=parse_named(field_a or [], "--field-a", _FIELD_FORM),
         fields_b=parse_named(field_b or [], "--field-b", _FIELD_FORM),
         seed=seed,

@@ -10,12 +10,14 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from i2ikit.errors import UsageError
 from i2ikit.model import RGB, InputKind
 from i2ikit.options import NoOptions, Options
 
@@ -87,6 +89,17 @@ class Training(nn.Module):
         """Return options that suit squares of this side, where the user gives none."""
         del size
         return {}
+
+    @classmethod
+    def read_settings(cls, path: Path) -> Mapping[str, Any]:
+        """Return the options that a settings file of the original program states.
+
+        Names that are no options are passed over.
+
+        Raises:
+            UsageError: it can't be read, or this training reads none.
+        """
+        raise UsageError(f"{path}: this training reads no settings of an original program")
 
     @abstractmethod
     def updates(self, a: Fields, b: Fields, rng: torch.Generator) -> Iterator[Update]:

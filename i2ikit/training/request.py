@@ -20,7 +20,16 @@ from i2ikit.training.contract import Training
 from i2ikit.training.data import Augmentation, Pool, make_items, make_pools, read_samples
 
 #: What a training resumes with other values of: they change no number, or only how many there are.
-_FREE = {"device", "workers", "time_limit", "save_every", "sample_every", "log_every", "restart"}
+_FREE = {
+    "settings_file",
+    "device",
+    "workers",
+    "time_limit",
+    "save_every",
+    "sample_every",
+    "log_every",
+    "restart",
+}
 
 
 @dataclass(frozen=True)
@@ -38,6 +47,7 @@ class Request:
     batch_size: int | None = None
     accumulate: int = 1
     options: Mapping[str, Any] = field(default_factory=dict)
+    settings_file: Path | None = None
     fields_a: Mapping[str, str] = field(default_factory=dict)
     fields_b: Mapping[str, str] = field(default_factory=dict)
     seed: int = 0
@@ -117,7 +127,9 @@ def make_training(catalogue: Catalogue, request: Request) -> Training:
     kind = resolve(entry.training)
     if not (isinstance(kind, type) and issubclass(kind, Training)):
         raise PluginError(f"model '{request.model}': {entry.training} is no i2ikit.Training")
-    options = make_options(kind.Options, {**kind.suited(request.size), **request.options})
+    stated = kind.read_settings(request.settings_file) if request.settings_file else {}
+    hints = {**kind.suited(request.size), **stated}
+    options = make_options(kind.Options, request.options, hints=hints)
     with torch.random.fork_rng():
         torch.manual_seed(request.seed)
         training = kind(options)

@@ -106,6 +106,7 @@ def train(
     batch_size: int | None = None,
     accumulate: int = 1,
     options: Mapping[str, Any] | None = None,
+    settings: str | Path | None = None,
     fields_a: Mapping[str, str] | None = None,
     fields_b: Mapping[str, str] | None = None,
     seed: int = 0,
@@ -137,6 +138,8 @@ def train(
         batch_size: pictures of each domain a step; None: the model's usual.
         accumulate: parts in which a batch is computed, for the sake of memory.
         options: of the training and its networks.
+        settings: a settings file of the original program (MUNIT's YAML, an opt.txt), whose options
+            hold where `options` says nothing.
         fields_a: further pictures of each sample of A: {"instance": "DIR[:SUFFIX]"}.
         fields_b: the same for B.
         seed: of everything that is drawn.
@@ -168,6 +171,7 @@ def train(
         batch_size=batch_size,
         accumulate=accumulate,
         options=options or {},
+        settings_file=None if settings is None else Path(settings),
         fields_a=fields_a or {},
         fields_b=fields_b or {},
         seed=seed,

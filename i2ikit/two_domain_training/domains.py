@@ -125,6 +125,14 @@ class Domains(nn.Module, Generic[AnyGenerator]):
             )
 
 
+def suited_scales(size: int) -> dict[str, int]:
+    """Return how many scales of the discriminator pictures of this side are large enough for.
+
+    A scale less for each halving below 64 pixels, the least that the published four layers take.
+    """
+    return {"num_scales": max(1, min(3, size.bit_length() - 4))}
+
+
 #: A term's weight, and how to compute it without.
 Term: TypeAlias = tuple[float, Callable[[], Tensor]]
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,9 +16,13 @@ from i2ikit.errors import UsageError
 from i2ikit.model import RGB, Grey
 from i2ikit.training.contract import CheckpointFiles, Fields, Training, Update, draw
 from i2ikit.training.initial import draw_weights
+from i2ikit_bicyclegan.checkpoint import read_opt_txt
 from i2ikit_bicyclegan.discriminators import Discriminator, gan_loss
 from i2ikit_bicyclegan.networks import Generator, StyleEncoder
 from i2ikit_bicyclegan.training_options import BicycleGanTrainingOptions
+
+#: Halvings of the original program's generators.
+_LEVELS = {"unet_128": 7, "unet_256": 8}
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,16 @@ class BicycleGanTraining(Training):
             return {}
         levels, encoder = known[size]
         return {"levels": levels, "encoder": encoder}
+
+    @classmethod
+    def read_settings(cls, path: Path) -> Mapping[str, Any]:
+        """Return the options that an `opt.txt` of the original program states."""
+        stated: dict[str, Any] = dict(read_opt_txt(path))
+        if not stated:
+            raise UsageError(f"{path} holds no settings: lines of NAME: VALUE are expected")
+        stated["levels"] = _LEVELS.get(stated.get("netG", ""), stated.get("levels", 8))
+        stated["encoder"] = stated.get("netE", "resnet_256")
+        return stated
 
     def __init__(self, options: BicycleGanTrainingOptions | None = None) -> None:
         """Make G, E and the discriminators that have a weight."""

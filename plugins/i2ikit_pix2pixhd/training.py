@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
@@ -27,7 +28,7 @@ from i2ikit_pix2pixhd.discriminators import (
 from i2ikit_pix2pixhd.model import Pix2PixHD
 from i2ikit_pix2pixhd.networks import norm_factory
 from i2ikit_pix2pixhd.options import RGB_CHANNELS
-from i2ikit_pix2pixhd.training_options import Pix2PixHDTrainingOptions
+from i2ikit_pix2pixhd.training_options import Pix2PixHDTrainingOptions, read_opt_txt
 
 
 class Pix2PixHDTraining(Training):
@@ -39,6 +40,11 @@ class Pix2PixHDTraining(Training):
     Options = Pix2PixHDTrainingOptions
     paired = True
     options: Pix2PixHDTrainingOptions
+
+    @classmethod
+    def read_settings(cls, path: Path) -> Mapping[str, Any]:
+        """Return the options that an `opt.txt` of the original program states."""
+        return read_opt_txt(path)
 
     def __init__(self, options: Pix2PixHDTrainingOptions | None = None) -> None:
         """Make the networks; read those that the options name.

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Self
 
 from pydantic import Field, model_validator
 
+from i2ikit.errors import UsageError
 from i2ikit_pix2pixhd.options import Pix2PixHDOptions
 
 
@@ -93,3 +96,31 @@ class Pix2PixHDTrainingOptions(Pix2PixHDOptions):
         if self.num_clusters:
             raise ValueError("num_clusters is no setting of a training: clusters are made after it")
         return self
+
+
+def read_opt_txt(path: Path) -> dict[str, str | int]:
+    """Return the options that an `opt.txt` of the original program states.
+
+    Left out are paths of that machine, and `niter_fix_global`, which counts epochs there.
+
+    Raises:
+        UsageError: it can't be read, or holds no settings.
+    """
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise UsageError(f"{path} can't be read: {error.strerror}") from None
+    pairs = re.findall(r"^\s*(\w+): (\S+)\s*$", text, re.MULTILINE)
+    stated: dict[str, str | int] = {n: v for n, v in pairs if n not in _ELSEWHERE and v != "None"}
+    if not stated:
+        raise UsageError(f"{path} holds no settings: lines of NAME: VALUE are expected")
+    if stated.get("netG") == "global":
+        stated["n_local_enhancers"] = 0  # the file has upstream's default, 1, which it ignores
+    if "True" not in (stated.get("instance_feat"), stated.get("label_feat")):
+        stated["feat_num"] = 0
+    if "n_downsample_E" in stated:
+        stated["n_downsample_encoder"] = stated["n_downsample_E"]
+    return stated
+
+
+_ELSEWHERE = {"load_pretrain", "vgg", "niter_fix_global", "input_nc"}

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -16,10 +18,17 @@ from torch import Tensor
 
 from i2ikit import CheckpointFiles, Training, Update
 from i2ikit.training.contract import Fields, draw
-from i2ikit.two_domain_training.domains import DOMAINS, Domains, Term, step_rate, weighted
+from i2ikit.two_domain_training.domains import (
+    DOMAINS,
+    Domains,
+    Term,
+    step_rate,
+    suited_scales,
+    weighted,
+)
 from i2ikit.two_domain_training.options import Domain, TwoDomainTrainingOptions
 from i2ikit.two_domain_training.perceptual import read_perceptual
-from i2ikit.two_domain_training.published import generator_files
+from i2ikit.two_domain_training.published import generator_files, read_yaml
 from i2ikit_unit.model import Unit
 from i2ikit_unit.options import UnitOptions
 
@@ -37,6 +46,16 @@ class UnitTraining(Training):
 
     Options = UnitTrainingOptions
     options: UnitTrainingOptions
+
+    @classmethod
+    def suited(cls, size: int) -> dict[str, Any]:
+        """Return as many scales of the discriminators as squares of this side are large for."""
+        return suited_scales(size)
+
+    @classmethod
+    def read_settings(cls, path: Path) -> Mapping[str, Any]:
+        """Return the options that a YAML file of the original program states."""
+        return read_yaml(path, cls.Options).options
 
     def __init__(self, options: UnitTrainingOptions | None = None) -> None:
         super().__init__(options)

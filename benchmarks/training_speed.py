@@ -1,0 +1,107 @@
+"""The rate of `i2ikit train` against that of a plain loop over the same networks, in one run.
+
+BicycleGAN of small width at 64×64, batches of 8. The plain loop has its batches in memory, takes
+the gradients of all parameters that a loss reaches (`backward`), and keeps no average, log or
+state. Blocks of both take turns, so that noise meets both alike.
+
+    python benchmarks/training_speed.py [--json FILE] [--rounds N] [--steps N]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import i2ikit
+from benchmarks._inputs import write_pictures
+from i2ikit.plugins import discover
+from i2ikit.training.data import Batch, batches
+from i2ikit.training.request import Request, make_training, open_pools
+from i2ikit.training.run import Report
+
+SIZE, BATCH, WARM = 64, 8, 5
+OPTIONS = {"ngf": 16, "nef": 16, "ndf": 16}
+
+
+def plain_rate(request: Request, loaded: list[Batch], steps: int) -> float:
+    """Return steps a second of a loop as anyone would write it."""
+    training = make_training(discover(), request).train()
+    rng = torch.Generator().manual_seed(0)
+    times = []
+    for step in range(steps):
+        a, b = loaded[step % len(loaded)]
+        for update in training.updates(a, b, rng):
+            optimizers = [training.optimizers[name] for name in update.optimizers]
+            for optimizer in training.optimizers.values():
+                optimizer.zero_grad()
+            sum(update.losses.values(), torch.zeros(())).backward()  # type: ignore[no-untyped-call]
+            for optimizer in optimizers:
+                optimizer.step()
+        times.append(time.perf_counter())
+    return (steps - WARM) / (times[-1] - times[WARM - 1])
+
+
+def our_rate(source: Path, output: Path, steps: int) -> float:
+    """Return steps a second of a training in its steady state."""
+    times: list[float] = []
+
+    def note(report: Report) -> None:
+        del report
+        times.append(time.perf_counter())
+
+    settings: dict[str, Any] = {"size": SIZE, "batch_size": BATCH, "options": OPTIONS}
+    i2ikit.train(
+        "bicyclegan",
+        source,
+        source,
+        output,
+        steps=steps,
+        sample_every=0,
+        on_progress=note,
+        **settings,
+    )
+    return (steps - WARM) / (times[-1] - times[WARM - 1])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--steps", type=int, default=60, help="of a round")
+    arguments = parser.parse_args()
+    plain, ours = [], []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_pictures(folder / "in", 64, 96, ".jpg")
+        request = Request(
+            "bicyclegan",
+            str(folder / "in"),
+            str(folder / "in"),
+            folder / "out",
+            size=SIZE,
+            batch_size=BATCH,
+            options=OPTIONS,
+        )
+        pools = open_pools(request, make_training(discover(), request))
+        loader = batches(pools, request.augmentation, BATCH, slice(None), 0, None, 1)
+        loaded = [next(loader) for _ in range(8)]
+        for place in range(arguments.rounds):
+            plain.append(plain_rate(request, loaded, arguments.steps))
+            ours.append(our_rate(folder / "in", folder / f"out{place}", arguments.steps))
+            print(f"plain loop {plain[-1]:.2f}/s, train {ours[-1]:.2f}/s", flush=True)
+    ratio = statistics.median(ours) / statistics.median(plain)
+    print(f"train runs at {ratio:.3f} of the rate of a plain loop")
+    if arguments.json:
+        found = {"plain_per_s": plain, "train_per_s": ours, "ratio": ratio}
+        arguments.json.write_text(json.dumps(found, indent=2))
+
+
+if __name__ == "__main__":
+    main()
