@@ -1,8 +1,8 @@
 """The rate of `i2ikit train` against that of a plain loop over the same networks, in one run.
 
-BicycleGAN of small width at 64×64, batches of 8. The plain loop has its batches in memory, takes
-the gradients of all parameters that a loss reaches (`backward`), and keeps no average, log or
-state. Blocks of both take turns, so that noise meets both alike.
+BicycleGAN of small width at 64×64, batches of 8. The plain loop reads the same pictures by torch's
+DataLoader with one worker, takes the gradients of all parameters that a loss reaches (`backward`),
+and keeps no average, log or state. Blocks of both take turns, so that noise meets both alike.
 
     python benchmarks/training_speed.py [--json FILE] [--rounds N] [--steps N]
 """
@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 
 import i2ikit
 from benchmarks._inputs import write_pictures
 from i2ikit.plugins import discover
-from i2ikit.training.data import Batch, batches
 from i2ikit.training.request import Request, make_training, open_pools
 from i2ikit.training.run import Report
 
@@ -30,13 +31,30 @@ SIZE, BATCH, WARM = 64, 8, 5
 OPTIONS = {"ngf": 16, "nef": 16, "ndf": 16}
 
 
-def plain_rate(request: Request, loaded: list[Batch], steps: int) -> float:
+class Pictures(Dataset[tuple[Tensor, Tensor]]):
+    """The pairs of a folder and itself, cut as `train` cuts them."""
+
+    def __init__(self, request: Request, count: int) -> None:
+        self.pool = open_pools(request, make_training(discover(), request))[0]
+        self.augmentation = request.augmentation
+        self.count = count
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
+        a, b = self.pool.load(number, self.augmentation)
+        return a["image"][0], b["image"][0]
+
+
+def plain_rate(request: Request, steps: int) -> float:
     """Return steps a second of a loop as anyone would write it."""
     training = make_training(discover(), request).train()
     rng = torch.Generator().manual_seed(0)
+    loader = DataLoader(Pictures(request, steps * BATCH), batch_size=BATCH, num_workers=1)
     times = []
-    for step in range(steps):
-        a, b = loaded[step % len(loaded)]
+    for image_a, image_b in loader:
+        a, b = {"image": image_a}, {"image": image_b}
         for update in training.updates(a, b, rng):
             optimizers = [training.optimizers[name] for name in update.optimizers]
             for optimizer in training.optimizers.values():
@@ -89,11 +107,8 @@ def main() -> None:
             batch_size=BATCH,
             options=OPTIONS,
         )
-        pools = open_pools(request, make_training(discover(), request))
-        loader = batches(pools, request.augmentation, BATCH, slice(None), 0, None, 1)
-        loaded = [next(loader) for _ in range(8)]
         for place in range(arguments.rounds):
-            plain.append(plain_rate(request, loaded, arguments.steps))
+            plain.append(plain_rate(request, arguments.steps))
             ours.append(our_rate(folder / "in", folder / f"out{place}", arguments.steps))
             print(f"plain loop {plain[-1]:.2f}/s, train {ours[-1]:.2f}/s", flush=True)
     ratio = statistics.median(ours) / statistics.median(plain)
