@@ -70,10 +70,12 @@ class Moments:
         self._mean = self._mean + step * (n / total)
         self._n = total
 
-    def add_statistics(self, other: Statistics, n: int) -> None:
-        """Take in the `n` rows that statistics are of."""
-        self._settle()
-        self._join(n, other.mu, other.sigma * (n - 1))
+    @classmethod
+    def of(cls, known: Statistics, n: int) -> Moments:
+        """Return the moments of the `n` rows that statistics are of."""
+        moments = cls(known.dims)
+        moments._join(n, known.mu, known.sigma * (n - 1))
+        return moments
 
     def merge(self, other: Moments) -> None:
         """Take in all rows of another one, as if they had been added here."""

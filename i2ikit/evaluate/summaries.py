@@ -96,6 +96,6 @@ def merge_statistics(parts: Sequence[Statistics]) -> Statistics:
                 f"part {place} doesn't say of how many pictures it is",
                 hint="i2ikit eval stats writes that into its files",
             )
-        moments.add_statistics(part, part.n)
+        moments.merge(Moments.of(part, part.n))
     made = {name: value for name, value in parts[0].card.items() if name != "pictures"}
     return moments.statistics(made)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +18,7 @@ from i2ikit.errors import RunError
 from i2ikit.plugins import discover
 from i2ikit.training.contract import CheckpointFiles
 from i2ikit.training.data import Batch, Pool, batches
+from i2ikit.training.log import trim_log, write_log
 from i2ikit.training.request import Request, make_training, open_pools
 from i2ikit.training.sheet import write_sheet
 from i2ikit.training.state import Average, Home, State, agree, write_checkpoint
@@ -213,7 +213,7 @@ def run(
         home.clear_scratch()
         if home.state.exists():
             state.load(home, device)
-        _trim_log(home, state.step)
+        trim_log(home, state.step)
         workers = default_workers() if request.workers is None else request.workers
         with ThreadPoolExecutor(max(1, workers)) as pool, arithmetic(torch.get_num_threads()):
             size = request.batch_size or training.batch_size
@@ -278,7 +278,7 @@ def _run_steps(
         if state.average.decay:
             state.average.follow(state.training.checkpoint(state.step), state.step)
         if state.step % request.log_every == 0:
-            _log(home, state.step, losses)
+            write_log(home, state.step, losses)
         if on_progress:
             on_progress(Report(state.step, request.steps, losses, resumed))
         if state.step % request.save_every == 0:
@@ -308,28 +308,6 @@ def _split(batch: Batch, parts: int) -> list[Batch]:
         count = min(map(len, cut.values()))
         split.append(tuple({n: v[i] for n, v in cut.items()} for i in range(count)))
     return list(zip(*split, strict=True))
-
-
-def _log(home: Home, step: int, losses: Mapping[str, float]) -> None:
-    with home.log.open("a", encoding="utf-8") as file:
-        file.write(json.dumps({"step": step, **losses}) + "\n")
-
-
-def _trim_log(home: Home, step: int) -> None:
-    """Drop the lines of steps that will be done again."""
-    if home.log.exists():
-        lines = home.log.read_text(encoding="utf-8").splitlines()
-        kept = [line for line in lines if _step_of(line) <= step]
-        scratch = home.scratch()
-        scratch.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
-        scratch.replace(home.log)
-
-
-def _step_of(line: str) -> float:
-    try:
-        return float(json.loads(line)["step"])
-    except (ValueError, TypeError, KeyError):  # the line that a kill cut short
-        return float("inf")
 
 
 def _save(request: Request, home: Home, state: State) -> None:
