@@ -45,10 +45,10 @@ def measure(source: Path) -> None:
     space = FeatureSpace("stub", DIMS, Projection(), partial(torch_bilinear, side=SIDE), "none")
     sides = read_sides(
         (source, source),
-        lambda: space,
         Asked("stub"),
         Compute(cache=False, device="cpu"),
         by_statistics=True,
+        space=space,
     )
     metrics = choose_metrics(discover(), {"fd": {}})
     print(compare(metrics, *sides)["fd"].value)

@@ -135,7 +135,7 @@ def _load(
     try:
         entries = read_entries(point.load())
     except (Exception, SystemExit) as error:  # a stranger's module may raise, or exit, as it likes
-        reason = error.message if isinstance(error, PluginError) else _reason(error)
+        reason = error.message if isinstance(error, PluginError) else reason_of(error)
         return Plugin(point.name, package, version, problem=reason)
     return Plugin(point.name, package, version, entries=tuple(entries))
 
@@ -148,10 +148,10 @@ def blaming(what: str) -> Iterator[None]:
     except I2IError:
         raise
     except Exception as error:  # a stranger's code raises what it likes
-        raise ModelError(f"{what} failed: {_reason(error)}") from error
+        raise ModelError(f"{what} failed: {reason_of(error)}") from error
 
 
-def _reason(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
     text = str(error).strip().splitlines()
     return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
 
@@ -214,4 +214,4 @@ def resolve(path: str) -> Any:
     try:
         return getattr(importlib.import_module(module), name)
     except Exception as error:  # whatever a stranger's module raises while it is imported
-        raise PluginError(f"{path} can't be imported: {_reason(error)}") from error
+        raise PluginError(f"{path} can't be imported: {reason_of(error)}") from error

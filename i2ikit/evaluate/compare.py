@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,6 @@ from i2ikit.evaluate.results import (
     warn_of_weights,
 )
 from i2ikit.evaluate.sides import Asked, Side, SideLike, read_sides
-from i2ikit.evaluate.space import open_space
 from i2ikit.hookspecs import FeaturesEntry, MetricEntry
 from i2ikit.options import NoOptions, Options, make_options
 from i2ikit.plugins import Catalogue, blaming, discover, resolve
@@ -86,27 +84,14 @@ def measure(
     """
     compute = compute or Compute()
     compute.check()
-    if weights is not None and all(str(side).endswith(".npz") for side in (real, generated)):
-        raise UsageError(
-            f"--weights {weights} is of no use: both sides are statistics", hint="leave it out"
-        )
     catalogue = discover(compute.blocked)
     if features is not None:
         catalogue.find(FeaturesEntry, features.partition(":")[0])
     chosen = choose_metrics(catalogue, metrics)
     name = common_space(chosen, features)
-    open_it = partial(
-        open_space,
-        catalogue,
-        name,
-        dims=dims,
-        weights=weights,
-        convention=convention,
-        download=compute.download,
-    )
     by_statistics = all(metric.entry.by_statistics for metric in chosen) and not interval
-    asked = Asked(name, dims, convention)
-    sides = read_sides((real, generated), open_it, asked, compute, by_statistics=by_statistics)
+    asked = Asked(name, dims, convention, weights)
+    sides = read_sides((real, generated), asked, compute, by_statistics=by_statistics)
     return compare(chosen, sides[0], sides[1], interval=interval)
 
 

@@ -47,7 +47,8 @@ class Tally:
         sizes: (width, height), counted.
         traits: what not all software heeds in a file, counted: "transparency", "EXIF rotation" …
         files: SHA-256 over those of the files, in order; of nothing where they aren't known.
-        passed_over: other pictures in the samples of tars, which don't count.
+        num_passed_over: other pictures in the samples of tars, which don't count.
+        first_passed_over: the name of one.
         num_cached: pictures whose features were in the cache.
         cache_problem: why the cache could not be used.
     """
@@ -58,7 +59,8 @@ class Tally:
     sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
     traits: Counter[str] = field(default_factory=Counter)
     files: hashlib._Hash = field(default_factory=hashlib.sha256)
-    passed_over: list[str] = field(default_factory=list)
+    num_passed_over: int = 0
+    first_passed_over: str = ""
     num_cached: int = 0
     cache_problem: str = ""
 
@@ -68,6 +70,11 @@ class Tally:
         self.formats[header.format] += 1
         self.sizes[header.width, header.height] += 1
         self.traits.update(header.traits)
+
+    def pass_over(self, names: Sequence[str]) -> None:
+        """Take in pictures that don't count."""
+        self.num_passed_over += len(names)
+        self.first_passed_over = self.first_passed_over or "".join(names[:1])
 
 
 @dataclass(frozen=True)
@@ -243,7 +250,7 @@ def _gather(
         elif item.row is not None and item.header is not None:
             tally.count(item.header)
             tally.files.update(bytes.fromhex(item.digest))
-            tally.passed_over += item.picture.passed_over
+            tally.pass_over(item.picture.passed_over)
             tally.num_cached += item.tensor is None
             rows.append(item.row)
             keys.append(item.picture.key)

@@ -152,10 +152,10 @@ class Meter:
         entry = aim.metric.entry
         sides = read_sides(
             (aim.reference, generated),
-            lambda: self._spaces[entry.features],
             Asked(entry.features),
             self._compute,
             by_statistics=entry.by_statistics,
+            space=self._spaces[entry.features],
         )
         return compare([aim.metric], *sides)
 
@@ -169,7 +169,7 @@ def open_meter(references: Mapping[str, SideLike], compute: Compute) -> Meter:
     compute.check()
     catalogue = discover(compute.blocked)
     metrics = choose_metrics(catalogue, {name: {} for name in references})
-    names = {metric.entry.features for metric in metrics}
+    names = sorted({metric.entry.features for metric in metrics})
     try:
         spaces = {name: open_space(catalogue, name) for name in names}
     except CheckpointError as error:

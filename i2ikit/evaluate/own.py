@@ -25,7 +25,7 @@ from i2ikit.evaluate.extract import Tally
 from i2ikit.evaluate.networks import Replicas
 from i2ikit.evaluate.sets import Picture, PictureSet, read_picture
 from i2ikit.model import RGB
-from i2ikit.plugins import resolve
+from i2ikit.plugins import reason_of, resolve
 from i2ikit.progress import Progress
 
 #: The network itself; or `"module:function"`, which is called without arguments and returns it.
@@ -64,7 +64,7 @@ class OwnNetwork(nn.Module):
         except (torch.OutOfMemoryError, I2IError):
             raise
         except Exception as error:  # a stranger's network raises what it likes
-            raise ModelError(f"{self.name} failed at {asked}: {_reason(error)}") from error
+            raise ModelError(f"{self.name} failed at {asked}: {reason_of(error)}") from error
         if not isinstance(answer, Tensor):
             raise ModelError(
                 f"{self.name} returned {type(answer).__name__}, not a tensor",
@@ -127,14 +127,9 @@ def _make(path: str) -> Any:
         raise
     except Exception as error:  # a stranger's function raises what it likes
         raise ModelError(
-            f"{path}() failed: {_reason(error)}",
+            f"{path}() failed: {reason_of(error)}",
             hint="name a function without arguments that returns the network",
         ) from error
-
-
-def _reason(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
 @dataclass(frozen=True)

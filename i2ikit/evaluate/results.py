@@ -58,16 +58,17 @@ def describe_side(location: str, tally: Tally, notes: Sequence[str] = ()) -> dic
         "failed": list(tally.failures),
         "file_types": dict(tally.formats.most_common()),
         "traits": dict(tally.traits),
-        "passed_over": len(tally.passed_over),
+        "passed_over": tally.num_passed_over,
         "sizes": len(tally.sizes),
         "shorter_sides": [min(shorter), max(shorter)] if shorter else [],
         "from_cache": tally.num_cached,
     }
     notes = list(notes)
-    if tally.passed_over:
+    if tally.num_passed_over:
         notes.append(
-            f"{counted(len(tally.passed_over), 'picture')} in the tars of {location} don't count,"
-            f" {tally.passed_over[0]} first: names that agree up to their first dot are one sample"
+            f"{counted(tally.num_passed_over, 'picture')} in the tars of {location} don't count,"
+            f" {tally.first_passed_over} first: names that agree up to their first dot are one"
+            " sample"
         )
     side["notes"] = notes
     return side | ({"cache_problem": tally.cache_problem} if tally.cache_problem else {})
@@ -81,8 +82,7 @@ def versions() -> dict[str, str]:
 
 def compare_sides(*sides: Mapping[str, Any]) -> list[str]:
     """Return warnings about the pictures of sides, described as by `describe_side`."""
-    found = []
-    found += [note for side in sides for note in side.get("notes", ())]
+    found = [note for side in sides for note in side.get("notes", ())]
     types = [side["file_types"] for side in sides if side.get("file_types")]
     formats = {name for side in types for name in side} - {"array"}
     if len(types) > 1 and formats & _LOSSY and len(formats) > 1:

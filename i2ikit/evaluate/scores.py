@@ -34,8 +34,6 @@ from i2ikit.evaluate.results import (
 )
 from i2ikit.evaluate.sets import Images, PictureSet
 from i2ikit.evaluate.sides import Asked, Side, read_sides
-from i2ikit.evaluate.space import open_space
-from i2ikit.plugins import discover
 
 #: What published Inception Scores are taken of.
 _USUAL = 50_000
@@ -74,22 +72,8 @@ def inception_score(
         raise UsageError(f"--splits {splits} is less than 1")
     if not 0 <= seed < 2**32:
         raise UsageError(f"--seed {seed} is not in 0 … 2^32 - 1")
-    open_it = partial(
-        open_space,
-        discover(compute.blocked),
-        "inception",
-        dims=NUM_CLASSES,
-        weights=weights,
-        convention=convention,
-        download=compute.download,
-    )
-    (side,) = read_sides(
-        (images,),
-        open_it,
-        Asked("inception", NUM_CLASSES, convention),
-        compute,
-        by_statistics=False,
-    )
+    asked = Asked("inception", NUM_CLASSES, convention, weights)
+    (side,) = read_sides((images,), asked, compute, by_statistics=False)
     rows = side.features.rows
     need(side.features, splits, f"a score over {splits} splits")
     order = np.random.RandomState(seed).permutation(len(rows))  # its stream is frozen

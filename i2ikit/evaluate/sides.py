@@ -17,7 +17,8 @@ from i2ikit.evaluate.features import Features, FeatureSink, no_rows
 from i2ikit.evaluate.moments import Statistics, load_statistics
 from i2ikit.evaluate.results import describe_side
 from i2ikit.evaluate.sets import Images, PictureSet, open_set
-from i2ikit.evaluate.space import FeatureSpace
+from i2ikit.evaluate.space import FeatureSpace, open_space
+from i2ikit.plugins import discover
 from i2ikit.progress import Progress
 
 #: What may stand for a side.
@@ -35,13 +36,11 @@ class Side:
         features: its features, or their statistics.
         made_with: the feature space and precision; empty where a file doesn't say.
         description: counts, sizes and file types, for the card.
-        tally: what its pictures turned out to be; None for statistics.
     """
 
     features: Features
     made_with: Mapping[str, Any]
     description: Mapping[str, Any]
-    tally: Tally | None = None
 
 
 #: Rows are kept of sets up to this size, on the disk, though their statistics are enough: KID
@@ -51,17 +50,34 @@ _KEPT = 50_000
 
 @dataclass(frozen=True)
 class Asked:
-    """The feature space that was asked for: what statistics must be of.
+    """The feature space that was asked for: opened for pictures, and what statistics must be of.
 
     Attributes:
         features: its name.
         dims: None: its usual layer.
         convention: "" for its usual one.
+        weights: a file to use instead of the official one.
     """
 
     features: str
     dims: int | None = None
     convention: str = ""
+    weights: str | Path | None = None
+
+    def open(self, compute: Compute) -> FeatureSpace:
+        """Return the space.
+
+        Raises:
+            I2IError: as `open_space`.
+        """
+        return open_space(
+            discover(compute.blocked),
+            self.features,
+            dims=self.dims,
+            weights=self.weights,
+            convention=self.convention,
+            download=compute.download,
+        )
 
     def check(self, side: Side) -> None:
         """Refuse statistics of another space, as far as they say.
@@ -87,27 +103,33 @@ class Asked:
 
 def read_sides(
     sides: Sequence[SideLike],
-    open_it: Callable[[], FeatureSpace],
     asked: Asked,
     compute: Compute,
     *,
     by_statistics: bool,
+    space: FeatureSpace | None = None,
 ) -> list[Side]:
     """Read sides in one feature space, which is opened only if one has pictures.
 
     Args:
         sides: what is compared.
-        open_it: returns the feature space.
-        asked: which one that is.
+        asked: which space that is.
         compute: how to go about it.
         by_statistics: whether statistics are enough, so that features of large sets aren't kept.
+        space: the same, if it is open already.
 
     Raises:
         I2IError: a side isn't there, is empty, or was made in another space.
     """
     opened = [_open(side, by_statistics=by_statistics) for side in sides]
     sets = [one for one in opened if isinstance(one, PictureSet)]
-    space = open_it() if sets else None
+    if sets:
+        space = space or asked.open(compute)
+    elif asked.weights is not None:
+        raise UsageError(
+            f"--weights {asked.weights} is of no use: there are only statistics",
+            hint="leave it out",
+        )
     for one in opened:
         if isinstance(one, Side):
             asked.check(one)
@@ -120,7 +142,7 @@ def read_sides(
             read.append(one)
         elif space is not None:
             most = _KEPT if by_statistics else None
-            read.append(read_set(one, space, compute, watch.next(), most=most))
+            read.append(_read_set(one, space, compute, watch.next(), most))
     for side in read[1:]:
         check_alike(read[0], side)
     return read
@@ -163,19 +185,13 @@ def side_of_statistics(location: str, found: Statistics) -> Side:
     return Side(Features(location, found.n, given=found), made, pictures)
 
 
-def read_set(
+def _read_set(
     pictures: PictureSet,
     space: FeatureSpace,
     compute: Compute,
-    on_batch: Callable[[Tally], None] | None = None,
-    *,
-    most: int | None = None,
+    on_batch: Callable[[Tally], None],
+    most: int | None,
 ) -> Side:
-    """Return the features of a set of pictures.
-
-    Raises:
-        SourceError: none of them can be read.
-    """
     with closing(FeatureSink(space.dims, most=most)) as sink:
         tally = extract(pictures, space, compute, sink.add, on_batch)
         features = sink.features(pictures.location)
@@ -186,7 +202,6 @@ def read_set(
         features,
         made_with(space, compute),
         describe_side(pictures.location, tally, pictures.notes),
-        tally,
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,6 @@ from i2ikit.evaluate.compute import Compute
 from i2ikit.evaluate.moments import Moments, Statistics
 from i2ikit.evaluate.results import versions
 from i2ikit.evaluate.sides import Asked, SideLike, check_alike, read_sides, side_of_statistics
-from i2ikit.evaluate.space import open_space
-from i2ikit.plugins import discover
 
 #: What a description says of the day that pictures were read, and not of the pictures.
 _OF_THE_DAY = ("failed", "from_cache", "cache_problem")
@@ -56,17 +53,8 @@ def summarise(
     """Do what `statistics` does, and say why pictures were left out."""
     compute = compute or Compute()
     compute.check()
-    open_it = partial(
-        open_space,
-        discover(compute.blocked),
-        features,
-        dims=dims,
-        weights=weights,
-        convention=convention,
-        download=compute.download,
-    )
-    asked = Asked(features, dims, convention)
-    (side,) = read_sides((images,), open_it, asked, compute, by_statistics=True)
+    asked = Asked(features, dims, convention, weights)
+    (side,) = read_sides((images,), asked, compute, by_statistics=True)
     found = side.features.statistics
     card = {**side.made_with, "pictures": _lasting(side.description), "versions": versions()}
     failures = list(side.description.get("failed", ()))

@@ -1,8 +1,8 @@
 """The contract of a training: the networks and losses that make a model's weights.
 
 A training states its networks, its optimizers and, for each of their steps, the terms of the loss.
-The loop does what is the same for all: it sums, scales and differentiates, accumulates, averages
-over devices, and steps; it saves, resumes, and keeps a moving average of the weights.
+The loop does what is the same for all: it sums, scales and differentiates, accumulates and steps;
+it saves, resumes, and keeps a moving average of the weights.
 """
 
 from __future__ import annotations

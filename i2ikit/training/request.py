@@ -21,6 +21,7 @@ from i2ikit.training.data import Augmentation, Pool, make_items, make_pools, rea
 
 #: What a training resumes with other values of: they change no number, or only how many there are.
 _FREE = {
+    "output",
     "settings_file",
     "device",
     "workers",
@@ -101,7 +102,6 @@ class Request:
         own = {name: value for name, value in asdict(self).items() if name not in _FREE}
         return {
             **own,
-            "output": "",
             "a": _absolute(self.a),
             "b": _absolute(self.b),
             "options": training.options.model_dump(mode="json"),

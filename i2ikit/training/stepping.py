@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -13,9 +13,6 @@ from i2ikit.devices import Precision, autocast
 from i2ikit.errors import ModelError, RunError
 from i2ikit.training.contract import Fields, Training, Update
 from i2ikit.training.data import Batch
-
-#: What averages gradients over workers, in place; nothing where there is one.
-Average = Callable[[Sequence[Tensor]], None]
 
 
 class Stepper:
@@ -30,11 +27,9 @@ class Stepper:
         training: Training,
         device: torch.device,
         precision: Precision,
-        average: Average | None = None,
     ) -> None:
         """Hold the training, whose networks are on `device`."""
         self._training, self._device, self._precision = training, device, precision
-        self._average = average
         self._rates = {
             name: [group["lr"] for group in optimizer.param_groups]
             for name, optimizer in training.optimizers.items()
@@ -129,10 +124,6 @@ class Stepper:
                 parameter.grad = gradient if known is None else known.add_(gradient)
 
     def _move(self, names: Sequence[str]) -> None:
-        """Average the gradients over workers, and step."""
-        found = [p.grad for p in self._parameters(names) if p.grad is not None]
-        if self._average:
-            self._average(found)
         scaler = self.scalers[names[0]]
         for name in names:
             scaler.step(self._training.optimizers[name])

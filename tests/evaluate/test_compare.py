@@ -468,8 +468,9 @@ def test_a_translation_that_is_not_whole_is_warned_of(pictures: Path, tmp_path: 
 
 
 def test_weights_given_for_two_files_of_statistics_are_refused(tmp_path: Path) -> None:
+    one = Statistics(np.ones(2), np.eye(2), 9)
     with pytest.raises(UsageError, match=r"--weights w\.pth is of no use"):
-        measure("a.npz", "b.npz", {"fid": {}}, weights="w.pth", compute=CPU)
+        measure(one, one, {"fid": {}}, weights="w.pth", compute=CPU)
 
 
 def test_weights_that_are_not_there_are_a_sentence(pictures: Path) -> None:
