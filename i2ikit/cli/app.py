@@ -13,6 +13,7 @@ from i2ikit.cli.audit import audit
 from i2ikit.cli.evaluate import evaluate
 from i2ikit.cli.models import models
 from i2ikit.cli.plugins import plugins
+from i2ikit.cli.prepare import prepare
 from i2ikit.cli.shared import Shared
 from i2ikit.cli.train import train
 from i2ikit.cli.translate import translate
@@ -31,6 +32,7 @@ app.command(
     epilog="Example: i2ikit translate --model munit --checkpoint gen.pt --style-sample 8 in/ out/"
 )(translate)
 app.command(epilog="Example: i2ikit train --model munit --size 128 summer/ winter/ out/")(train)
+app.add_typer(prepare, name="prepare", epilog="Example: i2ikit prepare world-maps maps/")
 app.command(epilog="Example: i2ikit models munit")(models)
 app.add_typer(plugins, name="plugins", epilog="Example: i2ikit plugins --json")
 app.command(epilog="Example: i2ikit audit out/")(audit)

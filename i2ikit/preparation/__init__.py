@@ -1,0 +1,1 @@
+"""Data sets brought into the folders that training and evaluation take."""
