@@ -13,7 +13,14 @@ if TYPE_CHECKING:
     from i2ikit.errors import I2IError
     from i2ikit.evaluate.features import Features, Measured
     from i2ikit.evaluate.space import FeatureSpace
-    from i2ikit.hookspecs import FeaturesEntry, MetricEntry, ModelEntry, WeightsFile, hookimpl
+    from i2ikit.hookspecs import (
+        CheckpointEntry,
+        FeaturesEntry,
+        MetricEntry,
+        ModelEntry,
+        WeightsFile,
+        hookimpl,
+    )
     from i2ikit.loading import load_model
     from i2ikit.model import RGB, Checkpoint, Grey, InstanceMap, LabelMap, Model, SizeRule
     from i2ikit.options import NoOptions, Options
@@ -26,6 +33,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Checkpoint": "i2ikit.model",
+    "CheckpointEntry": "i2ikit.hookspecs",
     "CheckpointFiles": "i2ikit.training.contract",
     "FeatureSpace": "i2ikit.evaluate.space",
     "Features": "i2ikit.evaluate.features",
@@ -57,6 +65,7 @@ _HOMES = {
 __all__ = [
     "RGB",
     "Checkpoint",
+    "CheckpointEntry",
     "CheckpointFiles",
     "FeatureSpace",
     "Features",

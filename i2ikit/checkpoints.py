@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import pickle
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from i2ikit.errors import CheckpointError
+from i2ikit.errors import CheckpointError, RunError
 
+#: What files of tensors end with.
+TENSOR_SUFFIXES = (".safetensors", ".pt", ".pth")
 _EXPECTED = "expected a whole .pt, .pth or .safetensors"
 
 
@@ -124,6 +126,59 @@ def check_fit(module: nn.Module, weights: Mapping[str, Tensor], where: str) -> N
     ]
     if problems:
         raise CheckpointError(f"{where} does not fit the network: {'; '.join(problems)}")
+
+
+def pack(source: Path, output: Path) -> int:
+    """Write a checkpoint's tensors as safetensors in half precision; return how many bytes.
+
+    Integers stay as they are, and so do the other files of a folder (settings).
+
+    Args:
+        source: a file or folder as `--checkpoint` takes it.
+        output: a new file, if `source` is one, else a new folder.
+
+    Raises:
+        CheckpointError: there is nothing to pack, or a weight is too large for half precision.
+        RunError: `output` is there already.
+    """
+    if output.exists():
+        raise RunError(f"{output} is there already", hint="name a new one, or remove it")
+    if source.is_file():
+        output.parent.mkdir(parents=True, exist_ok=True)
+        return _pack_file(source, output)
+    files = sorted(path for path in source.glob("*") if path.is_file())
+    if not any(path.suffix in TENSOR_SUFFIXES for path in files):
+        raise CheckpointError(f"checkpoint {source} holds no {', '.join(TENSOR_SUFFIXES)}")
+    output.mkdir(parents=True)
+    total = 0
+    for path in files:
+        if path.suffix in TENSOR_SUFFIXES:
+            total += _pack_file(path, output / f"{path.stem}.safetensors")
+        else:
+            total += (output / path.name).write_bytes(path.read_bytes())
+    return total
+
+
+def _pack_file(source: Path, output: Path) -> int:
+    from safetensors.torch import save_file
+
+    halves = {}
+    for name, value in flat(read_tensors(source)):
+        half = value.half() if value.is_floating_point() else value
+        if value.is_floating_point() and not torch.isfinite(half).all():
+            raise CheckpointError(f"{source}: {name} doesn't fit into half precision")
+        halves[name] = half.contiguous()
+    save_file(halves, output)
+    return output.stat().st_size
+
+
+def flat(branch: Any, name: str = "") -> Iterator[tuple[str, Tensor]]:
+    """Yield the tensors of a tree of mappings, their names joined with "."."""
+    if isinstance(branch, Tensor):
+        yield name, branch
+        return
+    for leaf, value in branch.items():
+        yield from flat(value, f"{name}.{leaf}" if name else leaf)
 
 
 def digest(files: Iterable[Path]) -> str:

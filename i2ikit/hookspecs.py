@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import pluggy
 
@@ -99,12 +99,50 @@ class MetricEntry:
     api: int = API_VERSION
 
 
+@dataclass(frozen=True)
+class CheckpointEntry:
+    """A checkpoint that a plugin's package holds, to be used by its name.
+
+    `place` names a file or folder within the package as `"package:path"`, as the model's
+    `read_checkpoint` takes it; `examples` and `truth` name folders of pictures likewise.
+
+    Attributes:
+        model: the name of the model that it belongs to.
+        place: where it is.
+        sha256: what `i2ikit.checkpoints.digest` gives of its files.
+        summary: what it does, and for pictures of what size.
+        source: where it comes from: data, recipe.
+        licence: of the weights.
+        card: a text that tells more, `"package:path"`.
+        is_default: whether the model uses it where no other is named.
+        examples: inputs to show it with, by field name.
+        truth: the true pictures of the examples; for a model that goes both ways, inputs too.
+    """
+
+    name: str
+    model: str
+    place: str
+    sha256: str
+    summary: str = ""
+    source: str = ""
+    licence: str = ""
+    card: str = ""
+    is_default: bool = False
+    examples: Mapping[str, str] = field(default_factory=dict)
+    truth: str = ""
+    api: int = API_VERSION
+
+
 class Hooks:
     """What i2ikit asks of every plugin."""
 
     @hookspec
     def i2ikit_models(self) -> Sequence[ModelEntry]:  # type: ignore[empty-body]
         """Return the models this plugin offers."""
+
+    @hookspec
+    def i2ikit_checkpoints(self) -> Sequence[CheckpointEntry]:  # type: ignore[empty-body]
+        """Return the checkpoints this plugin's package holds."""
 
     @hookspec
     def i2ikit_features(self) -> Sequence[FeaturesEntry]:  # type: ignore[empty-body]

@@ -10,12 +10,12 @@ from typing import Any
 import torch
 
 from i2ikit.checkpoints import digest, load_strictly
-from i2ikit.errors import CheckpointError, PluginError, UsageError
-from i2ikit.hookspecs import ModelEntry
+from i2ikit.errors import CheckpointError, PluginError, UsageError, did_you_mean
+from i2ikit.hookspecs import CheckpointEntry, ModelEntry
 from i2ikit.model import Direction, Model
 from i2ikit.nn import fold
 from i2ikit.options import make_options
-from i2ikit.plugins import blaming, discover, resolve
+from i2ikit.plugins import Catalogue, blaming, discover, locate, resolve
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,8 @@ def load_model(
 
     Args:
         name: as `i2ikit models` lists it.
-        checkpoint: a file, or the original program's folder; None for a model without weights.
+        checkpoint: a file, the original program's folder, or a name that `i2ikit checkpoints`
+            lists; None for the model's default checkpoint, or a model without weights.
         direction: "a2b" or "b2a".
         device: where to put it.
         options: the model's own settings, as `-o name=value` gives them.
@@ -69,18 +70,17 @@ def load(
     blocked: Iterable[str] = (),
 ) -> Loaded:
     """Do what `load_model` does, on the CPU, and keep what a run records of the checkpoint."""
-    model_class = resolve_model(discover(blocked).find(ModelEntry, name))
+    catalogue = discover(blocked)
+    model_class = resolve_model(catalogue.find(ModelEntry, name))
     if direction not in model_class.directions:
         raise UsageError(
             f"model '{name}' can't translate {direction}",
             hint=f"it goes {' or '.join(model_class.directions)}",
         )
     given = options or {}
-    if checkpoint is None:
+    path, entry = _find(catalogue, name, checkpoint)
+    if path is None:
         return Loaded(_weightless(name, model_class, given), "")
-    path = Path(checkpoint)
-    if not path.exists():
-        raise CheckpointError(f"checkpoint {path} does not exist")
     with blaming(f"model '{name}'"):
         read = model_class.read_checkpoint(path, direction)
         chosen = make_options(
@@ -88,7 +88,31 @@ def load(
         )
         model = model_class(chosen)
     load_strictly(model, read.weights, str(path))
-    return Loaded(_ready(model), digest(read.files))
+    found = digest(read.files)
+    if entry and found != entry.sha256:
+        raise CheckpointError(
+            f"checkpoint '{entry.name}' is not what its package states: its SHA-256 is"
+            f" {found[:12]}…, not {entry.sha256[:12]}…",
+            hint="install the package again",
+        )
+    return Loaded(_ready(model), found)
+
+
+def _find(
+    catalogue: Catalogue, model: str, given: str | Path | None
+) -> tuple[Path | None, CheckpointEntry | None]:
+    """Return where the weights are, and the entry if a plugin offers them by name."""
+    if given is None:
+        entry = catalogue.default_checkpoint(model)
+        return (locate(entry.place), entry) if entry else (None, None)
+    if Path(given).exists():
+        return Path(given), None
+    named = {e.name: e for e, _ in catalogue.offered(CheckpointEntry) if e.model == model}
+    if str(given) not in named:
+        hint = did_you_mean(str(given), named) if named else ""
+        raise CheckpointError(f"checkpoint {given} does not exist", hint=hint)
+    entry = catalogue.find(CheckpointEntry, str(given))
+    return locate(entry.place), entry
 
 
 def resolve_model(entry: ModelEntry) -> type[Model]:

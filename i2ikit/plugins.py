@@ -8,24 +8,34 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import importlib.resources
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 import pluggy
 
 from i2ikit.errors import I2IError, ModelError, PluginError, UsageError, did_you_mean
-from i2ikit.hookspecs import API_VERSION, FeaturesEntry, Hooks, MetricEntry, ModelEntry
+from i2ikit.hookspecs import (
+    API_VERSION,
+    CheckpointEntry,
+    FeaturesEntry,
+    Hooks,
+    MetricEntry,
+    ModelEntry,
+)
 
 GROUP = "i2ikit"
 
-Entry: TypeAlias = ModelEntry | FeaturesEntry | MetricEntry
-AnyEntry = TypeVar("AnyEntry", ModelEntry, FeaturesEntry, MetricEntry)
+Entry: TypeAlias = ModelEntry | CheckpointEntry | FeaturesEntry | MetricEntry
+AnyEntry = TypeVar("AnyEntry", ModelEntry, CheckpointEntry, FeaturesEntry, MetricEntry)
 
 #: What the entries of each kind are called.
 _NOUNS: dict[type[Entry], str] = {
     ModelEntry: "model",
+    CheckpointEntry: "checkpoint",
     FeaturesEntry: "feature space",
     MetricEntry: "metric",
 }
@@ -85,6 +95,25 @@ class Catalogue:
                 f"{_NOUNS[kind]} '{name}' is offered by {owners}", hint=f"use {blocks}"
             )
         return found[0][0]
+
+    def default_checkpoint(self, model: str) -> CheckpointEntry | None:
+        """Return what a model uses where no checkpoint is named.
+
+        Raises:
+            PluginError: two packages offer one.
+        """
+        found = [
+            (entry, plugin)
+            for entry, plugin in self.offered(CheckpointEntry)
+            if entry.model == model and entry.is_default
+        ]
+        if len(found) > 1:
+            owners = " and ".join(f"'{entry.name}' of {p.package}" for entry, p in found)
+            raise PluginError(
+                f"model '{model}' has two default checkpoints, {owners}",
+                hint="name one with --checkpoint",
+            )
+        return found[0][0] if found else None
 
     def _hint(self, kind: type[Entry], name: str) -> str:
         for plugin in self.plugins:
@@ -172,6 +201,7 @@ def read_entries(module: Any) -> Sequence[Entry]:
     hooks = manager.hook
     return [
         *_checked(hooks.i2ikit_models, ModelEntry),
+        *_checked(hooks.i2ikit_checkpoints, CheckpointEntry),
         *_checked(hooks.i2ikit_features, FeaturesEntry),
         *_checked(hooks.i2ikit_metrics, MetricEntry),
     ]
@@ -199,9 +229,27 @@ def _heavy_names(entry: Entry) -> tuple[str, ...]:
     """Return what an entry names as `"module:Name"`."""
     if isinstance(entry, FeaturesEntry):
         return (entry.space,)
+    if isinstance(entry, CheckpointEntry):
+        return tuple(filter(None, (entry.place, entry.card, entry.truth, *entry.examples.values())))
     if isinstance(entry, ModelEntry):
         return tuple(filter(None, (entry.model, entry.options, entry.training)))
     return tuple(filter(None, (entry.metric, entry.options)))
+
+
+def locate(place: str) -> Path:
+    """Return the file or folder in a package that `"package:path"` names.
+
+    Raises:
+        PluginError: the package can't be imported, or doesn't lie in plain files.
+    """
+    package, _, name = place.partition(":")
+    try:
+        found = importlib.resources.files(package).joinpath(name)
+    except Exception as error:  # whatever a stranger's module raises while it is imported
+        raise PluginError(f"{place} can't be found: {reason_of(error)}") from error
+    if not isinstance(found, Path):
+        raise PluginError(f"{place} is in an archive", hint="install its package unpacked")
+    return found
 
 
 def resolve(path: str) -> Any:

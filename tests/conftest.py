@@ -14,8 +14,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 
 import i2ikit.plugins
+from i2ikit.checkpoints import digest
 from tests.evaluate.fakes import Net
 
 torch.set_num_threads(1)  # tests run side by side: threads of several would wait for one another
@@ -58,6 +60,38 @@ def new_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     for name in ("TORCH_HOME", "XDG_CACHE_HOME", "I2IKIT_WEIGHTS"):
         monkeypatch.delenv(name, raising=False)
     return home
+
+
+Offer = Callable[..., None]
+
+
+@pytest.fixture
+def offer(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    install: Callable[..., None],
+    fakes: None,
+) -> Offer:
+    """Return a function that installs a package with a checkpoint of `one-way`, gain 2."""
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def add(package: str, sha256: str = "", **fields: object) -> None:
+        folder = tmp_path / package
+        folder.mkdir()
+        save_file({"gain": torch.tensor([2.0])}, folder / "w.safetensors")
+        (folder / "card.md").write_text("measured on Tuesday")
+        sha256 = sha256 or digest([folder / "w.safetensors"])
+        given = "".join(f", {name}={value!r}" for name, value in fields.items())
+        (folder / "__init__.py").write_text(
+            "from i2ikit import CheckpointEntry, hookimpl\n"
+            "@hookimpl\ndef i2ikit_checkpoints():\n"
+            f"    return [CheckpointEntry('{package}-weights', model='one-way',"
+            f" place='{package}:w.safetensors', sha256='{sha256}', card='{package}:card.md',"
+            f" summary='{package} weights, 8 px'{given})]\n"
+        )
+        install(f"{package}-package", **{package: package})
+
+    return add
 
 
 @pytest.fixture

@@ -94,10 +94,10 @@ def test_public_names_are_these() -> None:
     assert set(i2ikit.__all__) <= set(dir(i2ikit))
     assert all(getattr(i2ikit, name) is not None for name in i2ikit.__all__)
     promised = (
-        "RGB Checkpoint CheckpointFiles FeatureSpace Features FeaturesEntry Grey I2IError"
-        " InstanceMap LabelMap Measured MetricEntry Model ModelEntry NoOptions Options RunSummary"
-        " SizeRule TrainSummary Training Update WeightsFile audit evaluate hookimpl load_model"
-        " train translate"
+        "RGB Checkpoint CheckpointEntry CheckpointFiles FeatureSpace Features FeaturesEntry Grey"
+        " I2IError InstanceMap LabelMap Measured MetricEntry Model ModelEntry NoOptions Options"
+        " RunSummary SizeRule TrainSummary Training Update WeightsFile audit evaluate hookimpl"
+        " load_model train translate"
     )
     assert " ".join(i2ikit.__all__) == promised
 

@@ -23,7 +23,11 @@ Model = Annotated[
     typer.Option(help="A model that `i2ikit models` lists.", autocompletion=complete_model),
 ]
 Checkpoint = Annotated[
-    Path | None, typer.Option(help="Weights: a file, or the original program's folder.")
+    str | None,
+    typer.Option(
+        metavar="PATH|NAME",
+        help="Weights: a file, the original program's folder, or one of `i2ikit checkpoints`.",
+    ),
 ]
 Direction = Annotated[Literal["a2b", "b2a"], typer.Option(help="Which way.")]
 Option = Annotated[

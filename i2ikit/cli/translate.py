@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from i2ikit.cli import flags
+from i2ikit.cli.checkpoints import announce_default
 from i2ikit.cli.results import name_failures, print_results
 from i2ikit.cli.shared import (
     INTERRUPTED,
@@ -107,6 +108,8 @@ def translate(
         evaluate=parse_named(evaluate or [], "--eval", "METRIC=REF: fid=real/"),
         blocked=blocked_plugins(context),
     )
+    if checkpoint is None:
+        announce_default(context, model)
     if plan:
         _show_preview(request, execution, as_json=as_json)
         return

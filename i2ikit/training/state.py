@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
+from i2ikit.checkpoints import flat
 from i2ikit.errors import CheckpointError, RunError
 from i2ikit.training.contract import CheckpointFiles, Tensors, Training
 from i2ikit.training.stepping import Stepper
@@ -67,15 +68,6 @@ class Average:
 def _named(files: CheckpointFiles) -> Iterator[tuple[str, Tensor]]:
     for place, branch in enumerate(files.tensors.values()):  # a file's name may hold the step
         yield from ((n, v) for n, v in flat(branch, str(place)) if v.is_floating_point())
-
-
-def flat(branch: Tensor | Tensors, name: str = "") -> Iterator[tuple[str, Tensor]]:
-    """Yield the tensors of a tree, their names joined with "."."""
-    if isinstance(branch, Tensor):
-        yield name, branch
-        return
-    for leaf, value in branch.items():
-        yield from flat(value, f"{name}.{leaf}" if name else leaf)
 
 
 @dataclass(frozen=True)
