@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from i2ikit.evaluate.consistency import label_consistency
     from i2ikit.evaluate.distances import fd, fid, fid_infinity, kid, precision_recall
     from i2ikit.evaluate.diversity import lpips_diversity
+    from i2ikit.evaluate.likeness import psnr, ssim
     from i2ikit.evaluate.moments import Statistics, load_statistics, save_statistics
-    from i2ikit.evaluate.paired import lpips_pairs, psnr, ssim
+    from i2ikit.evaluate.paired import lpips_pairs
     from i2ikit.evaluate.results import Result
     from i2ikit.evaluate.scores import conditional_inception_score, inception_score
     from i2ikit.evaluate.summaries import merge_statistics, statistics
@@ -37,9 +38,9 @@ _HOMES = {
     "measure": "compare",
     "merge_statistics": "summaries",
     "precision_recall": "distances",
-    "psnr": "paired",
+    "psnr": "likeness",
     "save_statistics": "moments",
-    "ssim": "paired",
+    "ssim": "likeness",
     "statistics": "summaries",
 }
 
