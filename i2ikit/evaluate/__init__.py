@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from i2ikit.evaluate.likeness import psnr, ssim
     from i2ikit.evaluate.moments import Statistics, load_statistics, save_statistics
     from i2ikit.evaluate.paired import lpips_pairs
+    from i2ikit.evaluate.pixelwise import pixels
     from i2ikit.evaluate.results import Result
     from i2ikit.evaluate.scores import conditional_inception_score, inception_score
     from i2ikit.evaluate.summaries import merge_statistics, statistics
@@ -37,6 +38,7 @@ _HOMES = {
     "lpips_pairs": "paired",
     "measure": "compare",
     "merge_statistics": "summaries",
+    "pixels": "pixelwise",
     "precision_recall": "distances",
     "psnr": "likeness",
     "save_statistics": "moments",
@@ -60,6 +62,7 @@ __all__ = [
     "lpips_pairs",
     "measure",
     "merge_statistics",
+    "pixels",
     "precision_recall",
     "psnr",
     "save_statistics",
