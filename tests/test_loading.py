@@ -109,6 +109,6 @@ def test_public_names_of_evaluation_are_these() -> None:
     promised = (
         "Compute Result Statistics conditional_inception_score fd fid fid_infinity"
         " inception_score kid label_consistency load_statistics lpips_diversity lpips_pairs measure"
-        " merge_statistics precision_recall psnr save_statistics ssim statistics"
+        " merge_statistics pixels precision_recall psnr save_statistics ssim statistics"
     )
     assert " ".join(names) == promised

@@ -53,7 +53,7 @@ _FLAGS: dict[str, tuple[Any, Any]] = {
 def takes_compute(*, without: Collection[str] = ()) -> Callable[[Command], Command]:
     """Give a command these flags, or all but some; it gets them as its parameter `compute`."""
     flags = {name: flag for name, flag in _FLAGS.items() if name not in without}
-    fixed: dict[str, Any] = dict.fromkeys(without, False)
+    fixed: dict[str, Any] = {"cache": False} if "cache" in without else {}
 
     def decorate(command: Command) -> Command:
         @functools.wraps(command)

@@ -194,6 +194,7 @@ for _name, _command, _example in (
     ("cis", outputs.conditional_inception_score, "cis out/ --classifier my.nets:season"),
     ("lpips", outputs.lpips_diversity, "lpips out/ --protocol munit"),
     ("pairs", outputs.lpips_pairs, "pairs truth/ out/"),
+    ("pixels", outputs.pixels, "pixels truth/ out/"),
     ("labels", outputs.label_consistency, "labels labels/ out/ --segmenter my.nets:streets"),
 ):
     evaluate.command(_name, epilog=f"Example: i2ikit eval {_example}")(_command)

@@ -13,6 +13,9 @@ Real = Annotated[
 Generated = Annotated[
     str, typer.Argument(metavar="GENERATED", help="The same; or OUT of a translation.")
 ]
+Truth = Annotated[
+    str, typer.Argument(metavar="TRUTH", help="Folder, tars or manifest of true pictures.")
+]
 Images = Annotated[
     str, typer.Argument(metavar="IMAGES", help="Folder, tars, manifest, or OUT of a translation.")
 ]

@@ -17,6 +17,7 @@ from i2ikit.cli.measures import (
     Interval,
     Net,
     Outputs,
+    Truth,
     Weights,
 )
 from i2ikit.cli.results import show_results
@@ -116,9 +117,7 @@ def lpips_diversity(
 
 @takes_compute(without=("cache",))
 def lpips_pairs(
-    truth: Annotated[
-        str, typer.Argument(metavar="TRUTH", help="Folder, tars or manifest of true pictures.")
-    ],
+    truth: Truth,
     generated: Generated,
     compute: Compute,
     net: Net = "alex",
@@ -140,6 +139,25 @@ def lpips_pairs(
             interval=interval,
             compute=compute,
         )
+    show_results([result], as_json=as_json)
+
+
+@takes_compute(without=("cache", "download", "device", "precision", "batch_size"))
+def pixels(
+    truth: Truth,
+    generated: Generated,
+    compute: Compute,
+    interval: Interval = False,
+    as_json: AsJson = False,
+) -> None:
+    """L1, PSNR and SSIM against the true picture of each input, paired by key; needs no weights.
+
+    With several outputs an input also how far they lie apart, and how far true pictures do.
+    """
+    from i2ikit.evaluate.pixelwise import pixels as measure
+
+    with following(compute) as compute:
+        result = measure(truth, generated, interval=interval, compute=compute)
     show_results([result], as_json=as_json)
 
 

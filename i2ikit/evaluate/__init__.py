@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from i2ikit.evaluate.consistency import label_consistency
     from i2ikit.evaluate.distances import fd, fid, fid_infinity, kid, precision_recall
     from i2ikit.evaluate.diversity import lpips_diversity
+    from i2ikit.evaluate.likeness import psnr, ssim
     from i2ikit.evaluate.moments import Statistics, load_statistics, save_statistics
-    from i2ikit.evaluate.paired import lpips_pairs, psnr, ssim
+    from i2ikit.evaluate.paired import lpips_pairs
+    from i2ikit.evaluate.pixelwise import pixels
     from i2ikit.evaluate.results import Result
     from i2ikit.evaluate.scores import conditional_inception_score, inception_score
     from i2ikit.evaluate.summaries import merge_statistics, statistics
@@ -36,10 +38,11 @@ _HOMES = {
     "lpips_pairs": "paired",
     "measure": "compare",
     "merge_statistics": "summaries",
+    "pixels": "pixelwise",
     "precision_recall": "distances",
-    "psnr": "paired",
+    "psnr": "likeness",
     "save_statistics": "moments",
-    "ssim": "paired",
+    "ssim": "likeness",
     "statistics": "summaries",
 }
 
@@ -59,6 +62,7 @@ __all__ = [
     "lpips_pairs",
     "measure",
     "merge_statistics",
+    "pixels",
     "precision_recall",
     "psnr",
     "save_statistics",

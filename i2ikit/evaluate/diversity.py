@@ -12,9 +12,10 @@ import numpy as np
 
 from i2ikit.errors import SampleError, SourceError, UsageError, counted, did_you_mean
 from i2ikit.evaluate.compute import Compute
-from i2ikit.evaluate.embedding import Embedded, embed, tally_up
+from i2ikit.evaluate.embedding import Embedded, embed
 from i2ikit.evaluate.extract import Tally
 from i2ikit.evaluate.groups import Groups, Outputs, read_groups
+from i2ikit.evaluate.loaded import tally_up
 from i2ikit.evaluate.moments import Doubles
 from i2ikit.evaluate.pairings import PROTOCOLS, Pairing, Places, Protocol, parse_pairs
 from i2ikit.evaluate.perceptual import Perceptual, distances, open_perceptual

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.conftest import GOLDEN
+import i2ikit
+from i2ikit.data.images import Pixels
+from tests.conftest import GOLDEN, picture
 from tests.evaluate.seeded import INCEPTION, write_backbone, write_inception
 
 EVAL = GOLDEN / "eval"
@@ -54,3 +56,23 @@ def inception_weights(seeded: Path) -> Path:
 def backbones(seeded: Path) -> dict[str, Path]:
     """Return the files of LPIPS's seeded networks."""
     return {net: write_backbone(seeded / f"{net}.pth", net) for net in ("alex", "squeeze", "vgg")}
+
+
+def random_pixels(seed: int, width: int = 32, height: int = 32) -> Pixels:
+    return np.array(picture(width, height, seed))
+
+
+def write(folder: Path, *names: str, size: tuple[int, int] = (32, 32)) -> Path:
+    """Write a picture of its own for each name."""
+    for seed, name in enumerate(names):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        picture(*size, seed).save(folder / name)
+    return folder
+
+
+@pytest.fixture
+def translated(tmp_path: Path, fakes: None) -> tuple[Path, Path]:
+    """Return a folder of two pictures, and one of three translations of each."""
+    truth = write(tmp_path / "true", "x/0.png", "1.png")
+    i2ikit.translate(truth, tmp_path / "out", model="tint", style_sample=3)
+    return truth, tmp_path / "out"

@@ -1,8 +1,7 @@
-"""Outputs against true pictures: the formulas, the pairs, and the sets that have none."""
+"""Outputs against true pictures by LPIPS: the pairs, and the sets that have none."""
 
 from __future__ import annotations
 
-import math
 import shutil
 from pathlib import Path
 from typing import Any
@@ -11,13 +10,13 @@ import numpy as np
 import pytest
 
 import i2ikit
-from i2ikit.data.images import Pixels
 from i2ikit.errors import SampleError, SourceError, UsageError
 from i2ikit.evaluate.compute import Compute
-from i2ikit.evaluate.paired import lpips_pairs, psnr, ssim
+from i2ikit.evaluate.likeness import psnr, ssim
+from i2ikit.evaluate.paired import lpips_pairs
 from i2ikit.evaluate.results import Result
-from tests.conftest import picture, pixels
-from tests.evaluate.conftest import IMAGES
+from tests.conftest import pixels
+from tests.evaluate.conftest import IMAGES, random_pixels, write
 
 CPU = Compute(device="cpu")
 
@@ -29,67 +28,6 @@ def alex(backbones: dict[str, Path]) -> Path:
 
 def pairs(truth: Any, generated: Any, backbone: Path, **options: Any) -> Result:
     return lpips_pairs(truth, generated, backbone=backbone, **{"compute": CPU, **options})
-
-
-def random_pixels(seed: int, width: int = 32, height: int = 32) -> Pixels:
-    return np.array(picture(width, height, seed))
-
-
-def write(folder: Path, *names: str) -> Path:
-    """Write a picture of its own for each name."""
-    for seed, name in enumerate(names):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        picture(32, 32, seed).save(folder / name)
-    return folder
-
-
-@pytest.mark.parametrize("step", [1, 5, 255])
-def test_psnr_is_20_log_255_over_the_step(step: int) -> None:
-    black = np.zeros((4, 5, 3), np.uint8)
-    assert psnr(black, black + np.uint8(step)) == pytest.approx(20 * math.log10(255 / step))
-
-
-def test_identical_pictures_have_no_noise() -> None:
-    assert psnr(random_pixels(0), random_pixels(0)) == math.inf
-    assert ssim(random_pixels(0), random_pixels(0)) == pytest.approx(1, abs=1e-12)
-
-
-def straightforward_ssim(a: Pixels, b: Pixels) -> float:
-    """Return SSIM by its definition, a window at a time."""
-    offsets = range(-5, 6)
-    weights = np.array([[math.exp(-(y * y + x * x) / 4.5) for x in offsets] for y in offsets])
-    weights /= weights.sum()
-    found = []
-    for top in range(a.shape[0] - 10):
-        for left in range(a.shape[1] - 10):
-            for channel in range(3):
-                x, y = (p[top : top + 11, left : left + 11, channel].astype(float) for p in (a, b))
-                mean_x, mean_y = (weights * x).sum(), (weights * y).sum()
-                var_x = (weights * (x - mean_x) ** 2).sum()
-                var_y = (weights * (y - mean_y) ** 2).sum()
-                both = (weights * (x - mean_x) * (y - mean_y)).sum()
-                light = (2 * mean_x * mean_y + 6.5025) / (mean_x**2 + mean_y**2 + 6.5025)
-                found.append(light * (2 * both + 58.5225) / (var_x + var_y + 58.5225))
-    return float(np.mean(found))
-
-
-@pytest.mark.parametrize(("width", "height"), [(11, 11), (17, 13)])
-def test_ssim_is_that_of_the_paper(width: int, height: int) -> None:
-    a, noise = random_pixels(1, width, height), random_pixels(2, width, height)
-    near = (0.8 * a + 0.2 * noise).astype(np.uint8)
-    for b in (noise, near):
-        assert ssim(a, b) == pytest.approx(straightforward_ssim(a, b), rel=1e-9)
-
-
-def test_pictures_of_two_sizes_are_not_compared() -> None:
-    for measure in (psnr, ssim):
-        with pytest.raises(UsageError, match=r"shapes \(32, 32, 3\) and \(16, 32, 3\)"):
-            measure(random_pixels(0), random_pixels(0, height=16))
-
-
-def test_ssim_needs_its_window() -> None:
-    with pytest.raises(UsageError, match="a 40x10 picture has no SSIM: its window takes 11"):
-        ssim(random_pixels(0, 40, 10), random_pixels(1, 40, 10))
 
 
 def test_inputs_are_as_far_from_their_outputs_as_in_lpips(
@@ -110,14 +48,6 @@ def test_inputs_are_as_far_from_their_outputs_as_in_lpips(
         "psnr": pytest.approx(np.mean([psnr(*pair) for pair in arrays])),
         "ssim": pytest.approx(np.mean([ssim(*pair) for pair in arrays])),
     }
-
-
-@pytest.fixture
-def translated(tmp_path: Path, fakes: None) -> tuple[Path, Path]:
-    """Return a folder of two pictures, and one of three translations of each."""
-    truth = write(tmp_path / "true", "x/0.png", "1.png")
-    i2ikit.translate(truth, tmp_path / "out", model="tint", style_sample=3)
-    return truth, tmp_path / "out"
 
 
 def test_of_several_outputs_there_are_a_mean_and_a_best(
