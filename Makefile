@@ -20,11 +20,8 @@ fix: $(INSTALLED)
 	$(BIN)/ruff format .
 
 demo: $(INSTALLED)
-	$(BIN)/python -m i2ikit translate --model munit \
-		--checkpoint tests/golden/munit/base/gen_00000001.pt --style-sample 4 --restart \
-		tests/golden/munit/inputs demo
-	@echo "The translated pictures are in $(CURDIR)/demo"
-	@echo "Their network has random weights: shapes stay where they are, colours are noise"
+	rm -rf demo
+	$(BIN)/python -m i2ikit demo demo
 
 bench: $(INSTALLED)
 	set -e; for script in benchmarks/[!_]*.py; do $(BIN)/python $$script; done

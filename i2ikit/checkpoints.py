@@ -160,7 +160,7 @@ def pack(source: Path, output: Path) -> int:
 
 
 def _pack_file(source: Path, output: Path) -> int:
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     halves = {}
     for name, value in flat(read_tensors(source)):
@@ -168,8 +168,7 @@ def _pack_file(source: Path, output: Path) -> int:
         if value.is_floating_point() and not torch.isfinite(half).all():
             raise CheckpointError(f"{source}: {name} doesn't fit into half precision")
         halves[name] = half.contiguous()
-    save_file(halves, output)
-    return output.stat().st_size
+    return output.write_bytes(save(halves))  # `save_file` would keep it from other users
 
 
 def flat(branch: Any, name: str = "") -> Iterator[tuple[str, Tensor]]:

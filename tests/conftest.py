@@ -78,6 +78,7 @@ def offer(
     def add(package: str, sha256: str = "", **fields: object) -> None:
         folder = tmp_path / package
         folder.mkdir()
+        monkeypatch.delitem(sys.modules, package, raising=False)  # another test's, of that name
         save_file({"gain": torch.tensor([2.0])}, folder / "w.safetensors")
         (folder / "card.md").write_text("measured on Tuesday")
         sha256 = sha256 or digest([folder / "w.safetensors"])

@@ -22,16 +22,8 @@ LIGHT = ["", "errors", "hookspecs", "options", "plugins", "builtin", "progress",
 LAYERS = [
     *LIGHT,
     *("devices", "model", "nn", "checkpoints", "two_domain", "data", "loading", "describe"),
-    *(
-        "preparation",
-        "evaluate",
-        "translation",
-        "training",
-        "two_domain_training",
-        "testing",
-        "cli",
-        "__main__",
-    ),
+    *("preparation", "evaluate", "translation", "training", "two_domain_training"),
+    *("testing", "demo", "cli", "__main__"),
 ]
 #: Imports that go up, made when a function is called.
 ALLOWED = {("i2ikit.model", "i2ikit.checkpoints")}

@@ -51,7 +51,7 @@ def test_plain_weights_are_read_by_the_models_own_names(tmp_path: Path) -> None:
 def test_weights_are_asked_for() -> None:
     for name in ("munit", "unit", "pix2pixhd", "bicyclegan"):
         with pytest.raises(UsageError, match="needs weights"):
-            load_model(name)
+            load_model(name, blocked=["demo-weights"])
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import typer
 import i2ikit
 from i2ikit.cli.audit import audit
 from i2ikit.cli.checkpoints import checkpoints
+from i2ikit.cli.demo import demo
 from i2ikit.cli.evaluate import evaluate
 from i2ikit.cli.models import models
 from i2ikit.cli.plugins import plugins
@@ -35,6 +36,7 @@ app.command(
 app.command(epilog="Example: i2ikit train --model munit --size 128 summer/ winter/ out/")(train)
 app.add_typer(checkpoints, name="checkpoints", epilog="Example: i2ikit checkpoints show demo-munit")
 app.add_typer(prepare, name="prepare", epilog="Example: i2ikit prepare world-maps maps/")
+app.command(epilog="Example: i2ikit demo demo/")(demo)
 app.command(epilog="Example: i2ikit models munit")(models)
 app.add_typer(plugins, name="plugins", epilog="Example: i2ikit plugins --json")
 app.command(epilog="Example: i2ikit audit out/")(audit)

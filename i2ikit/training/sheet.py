@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
+from i2ikit.data.grid import lay_out
 from i2ikit.data.images import Pixels, to_pixels
 from i2ikit.loading import load_model
 from i2ikit.model import Direction, Model
@@ -18,7 +17,7 @@ from i2ikit.training.request import Request
 from i2ikit.training.state import Home
 from i2ikit.translation.noise import draw_noise
 
-_ROWS, _STYLES, _GAP = 4, 4, 2
+_ROWS, _STYLES = 4, 4
 
 
 def write_sheet(request: Request, home: Home, pools: Sequence[Pool], step: int) -> None:
@@ -84,21 +83,7 @@ def _shown(field: Tensor) -> Pixels:
 
 
 def _save(rows: Sequence[Sequence[Pixels]], path: Path, home: Home) -> None:
-    height, width = rows[0][0].shape[:2]
-    sheet = Image.new(
-        "RGB",
-        (
-            len(rows[0]) * (width + _GAP) - _GAP,
-            len(rows) * (height + _GAP) - _GAP,
-        ),
-        "white",
-    )
-    for y, row in enumerate(rows):
-        for x, picture in enumerate(row):
-            sheet.paste(
-                Image.fromarray(np.asarray(picture)), (x * (width + _GAP), y * (height + _GAP))
-            )
     path.parent.mkdir(exist_ok=True)
     scratch = home.scratch()
-    sheet.save(scratch, "PNG")
+    lay_out(rows).save(scratch, "PNG")
     scratch.replace(path)

@@ -85,7 +85,7 @@ def test_torchruns_rank_is_the_shard(
     ("arguments", "code", "message", "hint"),
     [
         (["--model", "munti", "IN", "OUT"], 2, "unknown model 'munti'", "did you mean 'munit'?"),
-        (["--model", "munit", "IN", "OUT"], 2, "model 'munit' needs weights", "give --checkpoint"),
+        (["--model", "one-way", "IN", "OUT"], 2, "model 'one-way' needs weights", "give --checkp"),
         (
             ["--model", "munit", "--checkpoint", "no.pt", "IN", "OUT"],
             1,
