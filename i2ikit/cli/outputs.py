@@ -167,23 +167,38 @@ def label_consistency(
         str, typer.Argument(metavar="LABELS", help="Folder of label maps, DIR or DIR:SUFFIX.")
     ],
     generated: Generated,
-    segmenter: Annotated[
-        str, typer.Option(metavar="MODULE:FUNCTION", help="Returns your segmenter of the target.")
-    ],
     compute: Compute,
+    segmenter: Annotated[
+        str | None,
+        typer.Option(metavar="MODULE:FUNCTION", help="Returns your segmenter of the target."),
+    ] = None,
+    fit_pictures: Annotated[
+        str | None,
+        typer.Option(metavar="IMAGES", help="Instead: real pictures to fit a small one to."),
+    ] = None,
+    fit_labels: Annotated[
+        str | None, typer.Option(metavar="LABELS", help="Their label maps, DIR or DIR:SUFFIX.")
+    ] = None,
+    fit_seed: Annotated[int | None, typer.Option(metavar="N", help="Of the fit. [0]")] = None,
     num_classes: Annotated[
         int | None, typer.Option(metavar="N", help="Classes, if it returns ids, not logits.")
     ] = None,
     ignore: Annotated[
         list[int] | None, typer.Option(metavar="ID", help="Labels that don't count. [255]")
     ] = None,
+    relabel: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FROM=TO", help="A label of the maps that stands for another."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Whether your segmenter finds the labels again in pictures made from label maps: mIoU.
+    """Whether a segmenter finds the labels again in pictures made from label maps: mIoU.
 
-    The segmenter takes pictures in [-1, 1], (B, 3, H, W), and returns logits or class ids.
+    The segmenter takes pictures in [-1, 1], (B, 3, H, W), and returns logits or class ids. Without
+    one of your own, --fit-pictures and --fit-labels fit a small one to real pictures.
     """
     from i2ikit.evaluate.consistency import label_consistency as measure
+    from i2ikit.evaluate.label_maps import parse_relabel
 
     _import_from_here()
     with following(compute) as compute:
@@ -191,8 +206,12 @@ def label_consistency(
             labels,
             generated,
             segmenter=segmenter,
+            fit_pictures=fit_pictures,
+            fit_labels=fit_labels,
+            fit_seed=fit_seed,
             num_classes=num_classes,
             ignore=(255,) if ignore is None else ignore,
+            relabel=parse_relabel(relabel or []),
             compute=compute,
         )
     show_results([result], as_json=as_json)

@@ -90,7 +90,7 @@ def _show_card(card: Mapping[str, Any]) -> None:
         elif name == "features":
             typer.echo(f"{name + ':':15}{value}, {card['dims']} dims")
         elif name not in _TOLD and value not in ("", None):
-            typer.echo(f"{name.replace('_', ' ') + ':':15}{value}")
+            typer.echo(f"{name.replace('_', ' ') + ': ':15}{value}")
     if "versions" in card:
         listed = ", ".join(f"{name} {number}" for name, number in card["versions"].items())
         typer.echo(f"{'versions:':<15}{listed}")

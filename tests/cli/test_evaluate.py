@@ -13,8 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from i2ikit.evaluate import pixel_classifier
 from tests.cli.conftest import Cli
 from tests.conftest import picture
+from tests.evaluate.labelled import write_labelled
 
 pytestmark = pytest.mark.usefixtures("measures")
 
@@ -151,6 +153,9 @@ def test_eval_of_translate_needs_a_metric_and_a_reference(
             ("labels", "real", "one", "--segmenter", "torch.nn:Identity", "--on-error", "stop"),
             "no partner",
         ),
+        (("labels", "real", "real"), "give --segmenter; or --fit-pictures and --fit-labels"),
+        (("labels", "real", "real", "--relabel", "2"), "--relabel 2 is not FROM=TO"),
+        (("pixels", "real", "one", "--on-error", "stop"), "no partner"),
     ],
 )
 def test_wrong_input_is_one_sentence(
@@ -186,6 +191,40 @@ def test_a_users_own_network_is_found_in_the_folder_of_the_user(
     assert code_ == 0
     assert out.startswith("CIS: ")
     assert "outputs_per_input: 4" in out
+
+
+def test_pixels_needs_no_weights(cli: Cli, sides: list[Path], outputs: Path) -> None:
+    code, out, _ = cli("eval", "pixels", sides[0], outputs, "--interval")
+    assert code == 0
+    first, *rest = out.splitlines()
+    assert first.startswith("L1: ")
+    assert "   95 %: " in first
+    shown = [line.strip().partition(":")[0] for line in rest]
+    assert shown[:7] == [
+        "psnr",
+        "ssim",
+        "best",
+        "psnr_best",
+        "ssim_best",
+        "spread",
+        "spread_of_truth",
+    ]
+    assert "L1 over 28 pairs of 8 true pictures" in out
+
+
+def test_labels_are_judged_by_a_classifier_fitted_to_real_pictures(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pixel_classifier, "_STEPS", 2)
+    root = write_labelled(tmp_path, classes=3)
+    labels, pictures = root / "labels", root / "pictures"
+    fit = ("--fit-pictures", pictures, "--fit-labels", labels, "--fit-seed", 3)
+    code, out, _ = cli("eval", "labels", labels, pictures, *fit, "--relabel", "2=0")
+    assert code == 0
+    assert out.startswith("label-consistency: ")
+    assert "  relabelled: 2=0" in out
+    assert "  fit_seed: 3" in out
+    assert "4 pictures" in out
 
 
 def test_weights_are_listed_with_what_was_found(cli: Cli, new_home: Path) -> None:

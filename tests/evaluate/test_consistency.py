@@ -14,16 +14,13 @@ from torch.nn import functional as F
 
 import i2ikit
 from i2ikit.errors import ModelError, SampleError, SourceError, UsageError
+from i2ikit.evaluate import pixel_classifier
 from i2ikit.evaluate.compute import Compute
 from i2ikit.evaluate.consistency import label_consistency, score_confusion
 from i2ikit.evaluate.results import Result
+from tests.evaluate.labelled import save, write_labelled
 
 STEP = 50
-
-
-def save(path: Path, values: Any) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.array(values, dtype=np.uint8)).save(path)
 
 
 def paint(path: Path, ids: Any) -> None:
@@ -250,3 +247,61 @@ def test_a_module_is_used_in_eval_mode(sets: Path) -> None:
             return F.dropout(weigh(x), 0.9, self.training)
 
     assert consistency(sets, Doubtful()).parts == pytest.approx(DUE)
+
+
+def test_labels_may_stand_for_others(sets: Path) -> None:
+    found = label_consistency(
+        sets / "labels",
+        sets / "out",
+        segmenter=lambda x: see(x) // 2,
+        num_classes=2,
+        relabel={1: 0, 2: 1},
+    )
+    assert found.value == 1
+    assert found.card["protocol"]["relabelled"] == "1=0, 2=1"
+
+
+@pytest.fixture
+def real(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return real pictures and label maps; a classifier takes a few steps only."""
+    monkeypatch.setattr(pixel_classifier, "_STEPS", 40)
+    return write_labelled(tmp_path / "real", classes=3)
+
+
+def test_a_classifier_fitted_to_real_pictures_judges_too(tmp_path: Path, real: Path) -> None:
+    made = write_labelled(tmp_path / "made", 2, start=50, classes=3)
+    found = label_consistency(
+        made / "labels",
+        made / "pictures",
+        fit_pictures=real / "pictures",
+        fit_labels=real / "labels",
+        relabel={2: 0},
+    )
+    assert found.parts["pixel_accuracy"] > 0.9
+    card = found.card
+    assert (card["segmenter"], card["real"]["n"], card["generated"]["n"]) == (
+        "pixel classifier",
+        4,
+        2,
+    )
+    assert {name: card["protocol"][name] for name in ("classes", "fit_pictures", "fit_seed")} == {
+        "classes": 2,
+        "fit_pictures": 4,
+        "fit_seed": 0,
+    }
+    assert len(card["segmenter_sha256"]) == 64
+
+
+@pytest.mark.parametrize(
+    ("given", "match"),
+    [
+        ({}, "nothing judges the pictures"),
+        ({"fit_pictures": "real"}, "nothing judges the pictures"),
+        ({"fit_labels": "real"}, "nothing judges the pictures"),
+        ({"segmenter": see, "fit_pictures": "real", "fit_labels": "real"}, "--segmenter was given"),
+        ({"segmenter": see, "fit_seed": 0}, "--segmenter was given"),
+    ],
+)
+def test_one_thing_judges(sets: Path, given: dict[str, Any], match: str) -> None:
+    with pytest.raises(UsageError, match=match):
+        label_consistency(sets / "labels", sets / "out", num_classes=3, **given)
