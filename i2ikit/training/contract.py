@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from i2ikit.errors import UsageError
-from i2ikit.model import RGB, InputKind
+from i2ikit.model import RGB, InputKind, SizeRule
 from i2ikit.options import NoOptions, Options
 
 #: The pictures of one domain in a batch, by field: as a model's `encode` takes them.
@@ -66,8 +66,9 @@ class Training(nn.Module):
         paired: whether each picture of A has its own of B.
         inputs_a: what it takes of domain A, by field name; the first names the pictures.
         inputs_b: the same of domain B.
-        size: its pictures' sides must be multiples of this.
+        size: the sides of squares that it takes.
         batch_size: pictures of each domain in a step, as published.
+        batch_multiple: what the pictures of a batch, and of any part of one, must be multiples of.
         optimizers: by name; made in `__init__`, with the rates of the first step.
     """
 
@@ -75,8 +76,9 @@ class Training(nn.Module):
     paired: ClassVar[bool] = False
     inputs_a: Mapping[str, InputKind] = {"image": RGB()}
     inputs_b: Mapping[str, InputKind] = {"image": RGB()}
-    size: int = 1
+    size: SizeRule = SizeRule()
     batch_size: int = 1
+    batch_multiple: int = 1
     optimizers: Mapping[str, Optimizer]
 
     def __init__(self, options: Any = None) -> None:
@@ -104,6 +106,9 @@ class Training(nn.Module):
     @abstractmethod
     def updates(self, a: Fields, b: Fields, rng: torch.Generator) -> Iterator[Update]:
         """Yield the updates of one batch, in order; each is applied before the next is computed.
+
+        Optimizers and the names of terms don't depend on the pictures: processes that share a
+        batch average them.
 
         Args:
             a: of domain A, on the device, (B, …) each.

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam
 
-from i2ikit.errors import OptionError
-from i2ikit.model import Model
+from i2ikit.model import Model, SizeRule
 from i2ikit.training.contract import Update
 from i2ikit.training.initial import draw_weights
 from i2ikit.two_domain_training.discriminators import MultiScaleDiscriminator
@@ -40,7 +39,7 @@ class Domains(nn.Module, Generic[AnyGenerator]):
     A generator is the model whose source and target is its domain.
 
     Attributes:
-        smallest: the shortest side of pictures that the networks take.
+        size: the sides of pictures that all of the networks take.
     """
 
     def __init__(
@@ -58,7 +57,8 @@ class Domains(nn.Module, Generic[AnyGenerator]):
         a = self.generator("a")
         rules = (a.size, a.reference_size or a.size)
         halvings = options.n_layer + options.num_scales - 1
-        self.smallest: int = max(2**halvings, *(rule.minimum for rule in rules))
+        smallest = max(2**halvings, *(rule.minimum for rule in rules))
+        self.size = SizeRule(multiple_of=a.size.multiple_of, minimum=smallest)
 
     def generator(self, domain: Domain) -> AnyGenerator:
         """Return a domain's encoders and decoder."""
@@ -93,13 +93,8 @@ class Domains(nn.Module, Generic[AnyGenerator]):
             rng: goes to `translate` and `losses`.
             translate: makes what the discriminators see.
             losses: gives the generators' terms, the adversarial one among them.
-
-        Raises:
-            OptionError: the pictures are smaller than the networks take.
         """
         images = {"a": a, "b": b}
-        for image in images.values():
-            self._check(image)
         with torch.no_grad():
             fakes = {there: translate(here, there, images[here], rng) for here, there in WAYS}
         weight = self._options.gan_w
@@ -114,15 +109,6 @@ class Domains(nn.Module, Generic[AnyGenerator]):
         for here, there in WAYS:
             terms.update(losses(here, there, images[here], rng))
         yield Update(("gen",), terms)
-
-    def _check(self, image: Tensor) -> None:
-        height, width = image.shape[2:]
-        if min(height, width) < self.smallest:
-            raise OptionError(
-                f"pictures of {width}×{height} are too small for these networks,"
-                f" which take {self.smallest} pixels a side or more",
-                hint="each less of -o num_scales or -o n_layer halves that",
-            )
 
 
 def suited_scales(size: int) -> dict[str, int]:

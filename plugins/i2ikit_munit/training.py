@@ -63,7 +63,7 @@ class MunitTraining(Training):
         self.domains = Domains(Munit, self.options)
         a, b = (self.domains.generator(domain) for domain in DOMAINS)
         self.inputs_a, self.inputs_b = a.inputs, b.inputs
-        self.size = a.size.multiple_of
+        self.size = self.domains.size
         self.optimizers = self.domains.optimizers()
         self._perceptual = read_perceptual(self.options)
 

@@ -14,8 +14,14 @@ from torch.optim import Adam
 
 from i2ikit.checkpoints import load_strictly
 from i2ikit.errors import SourceError, UsageError
-from i2ikit.model import Content, Style
-from i2ikit.training.contract import CheckpointFiles, Fields, Tensors, Training, Update
+from i2ikit.model import Content, SizeRule, Style
+from i2ikit.training.contract import (
+    CheckpointFiles,
+    Fields,
+    Tensors,
+    Training,
+    Update,
+)
 from i2ikit.training.initial import draw_weights
 from i2ikit_pix2pixhd import features
 from i2ikit_pix2pixhd.discriminators import (
@@ -68,7 +74,11 @@ class Pix2PixHDTraining(Training):
         self.vgg_loss = VGGLoss(Path(given.vgg)) if given.vgg and given.lambda_feat else None
         self.inputs_a = self.model.inputs
         rules = (self.model.size, self.model.reference_size)
-        self.size = max(rule.multiple_of for rule in rules if rule)  # they are powers of two
+        self.size = SizeRule(
+            multiple_of=max(rule.multiple_of for rule in rules if rule),  # they are powers of two
+            # the smallest scale must have two pixels, or instance norm has nothing to go by
+            minimum=max(2**given.num_D, *(rule.minimum for rule in rules if rule)),
+        )
         self.optimizers = {
             "generator": Adam(self.model.parameters(), given.lr, (given.beta1, 0.999)),
             "discriminator": Adam(self.discriminator.parameters(), given.lr, (given.beta1, 0.999)),

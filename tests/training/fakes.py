@@ -16,6 +16,7 @@ from i2ikit import (
     Model,
     ModelEntry,
     Options,
+    SizeRule,
     Training,
     Update,
     hookimpl,
@@ -27,6 +28,7 @@ from i2ikit.training.contract import Fields, draw
 class ShadeOptions(Options):
     rate: float = Field(0.05, gt=0, description="learning rate")
     noise: float = Field(0.0, ge=0, description="of the target")
+    dropout: float = Field(0.5, ge=0, lt=1, description="of what the critic sees")
     fails_at: int = Field(-1, description="step whose loss is NaN")
 
 
@@ -63,7 +65,7 @@ class ShadeTraining(Training):
         super().__init__(options)
         self.net = Shade()
         self.critic = nn.Linear(3, 1)
-        self.drop = nn.Dropout(0.5)
+        self.drop = nn.Dropout(self.options.dropout)
         self.step = 0
         self.optimizers = {
             "net": Adam(self.net.parameters(), lr=self.options.rate),
@@ -97,10 +99,17 @@ class PairedShadeTraining(ShadeTraining):
     """Paired: each translation is brought to its own picture of B."""
 
     paired = True
-    size = 4
+    size = SizeRule(multiple_of=4)
 
     def distance(self, fake: Tensor, target: Tensor) -> Tensor:
         return (fake - target).square().mean()
+
+
+class HalvingShadeTraining(ShadeTraining):
+    """Unpaired, with facts of a training that halves its batches and pictures."""
+
+    size = SizeRule(multiple_of=4, minimum=20)
+    batch_multiple = 2
 
 
 @hookimpl
@@ -109,6 +118,7 @@ def i2ikit_models() -> list[ModelEntry]:
     return [
         ModelEntry("shade", model=f"{module}:Shade", training=f"{module}:ShadeTraining"),
         ModelEntry("pairs", model=f"{module}:Shade", training=f"{module}:PairedShadeTraining"),
+        ModelEntry("halves", model=f"{module}:Shade", training=f"{module}:HalvingShadeTraining"),
         ModelEntry("untrained", model=f"{module}:Shade"),
         ModelEntry("wrong", model=f"{module}:Shade", training=f"{module}:Shade"),
     ]

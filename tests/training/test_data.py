@@ -102,4 +102,4 @@ def test_smaller_pictures_grow_to_the_size(tmp_path: Path) -> None:
 def test_a_sample_that_lacks_a_field_is_named(tmp_path: Path) -> None:
     samples = [Sample("x", {"label": File("x", tmp_path)})]
     with pytest.raises(SourceError, match="'x' of domain A has no instance"):
-        make_items(samples, {"label": LabelMap(3), "instance": InstanceMap()}, "a")
+        make_items(samples, {"label": LabelMap(3), "instance": InstanceMap()}, "a", "--field-a")
