@@ -99,6 +99,9 @@ def train(
     log_every: Annotated[
         int, typer.Option(metavar="N", help="Steps between lines of the log.")
     ] = 50,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write event files to OUT/tensorboard.")
+    ] = False,
     layout: Annotated[
         Literal["safetensors", "upstream"],
         typer.Option(help="Of checkpoints; upstream: files of the original program."),
@@ -146,6 +149,7 @@ def train(
         save_every=save_every,
         sample_every=sample_every,
         log_every=log_every,
+        tensorboard=tensorboard,
         layout=layout,
         restart=restart,
     )

@@ -79,13 +79,13 @@ class Loop:
         if state.average.decay:
             state.average.follow(state.training.checkpoint(step), step)
         if step % request.log_every == 0:
-            log.losses(step, losses)
+            log.losses(step, losses, state.stepper.rates())
         is_valid_due = step % request.valid_every == 0 or step == request.steps
         if self.validation and is_valid_due:
             self._validate(self.validation, log)
         if request.sample_every and step % request.sample_every == 0:
             self._write_latest()
-            write_sheets(request, self.home, self.pools, step, self.blocked)
+            log.sheets(step, write_sheets(request, self.home, self.pools, step, self.blocked))
 
     def _validate(self, validation: Validation, log: Log) -> None:
         """Measure the checkpoint; keep it as the best if it is."""

@@ -33,6 +33,7 @@ _FREE = {
     "sample_every",
     "log_every",
     "valid_every",
+    "tensorboard",
     "restart",
 }
 
@@ -70,6 +71,7 @@ class Request:
     save_every: int = 1000
     sample_every: int = 1000
     log_every: int = 50
+    tensorboard: bool = False
     layout: Literal["safetensors", "upstream"] = "safetensors"
     restart: bool = False
 

@@ -12,6 +12,7 @@ import torch
 
 from i2ikit.devices import Precision, arithmetic, choose_device, default_workers
 from i2ikit.plugins import discover
+from i2ikit.training.board import open_board
 from i2ikit.training.contract import Training
 from i2ikit.training.data import Batch, Pool, batches
 from i2ikit.training.log import Log, trim_log
@@ -59,6 +60,7 @@ def train(
     save_every: int = 1000,
     sample_every: int = 1000,
     log_every: int = 50,
+    tensorboard: bool = False,
     layout: Literal["safetensors", "upstream"] = "safetensors",
     restart: bool = False,
     process: Process = ALONE,
@@ -101,6 +103,7 @@ def train(
         save_every: steps between two saved states: what a kill can lose.
         sample_every: steps between two sheets of samples; 0: none.
         log_every: steps between two lines of the log.
+        tensorboard: whether event files are written, to OUT/tensorboard.
         layout: of checkpoints: "safetensors", or "upstream" as the original program's.
         restart: remove what an earlier training wrote, and start over.
         process: this one of those that share the training; each calls `train` with the same
@@ -141,6 +144,7 @@ def train(
         save_every=save_every,
         sample_every=sample_every,
         log_every=log_every,
+        tensorboard=tensorboard,
         layout=layout,
         restart=restart,
     )
@@ -175,7 +179,10 @@ def run(
         log = None
         if process.is_first:
             trim_log(home, state.step)
-            log = Log(home)
+            board = None
+            if request.tensorboard:
+                board = stack.enter_context(open_board(home, state.step))
+            log = Log(home, board)
             if on_start:
                 on_start(_describe(request, state, pools, batch_size, device, validation))
         loop = Loop(request, home, state, pools, validation, log, tuple(blocked))

@@ -114,6 +114,11 @@ class Home:
         self.folder.mkdir(parents=True, exist_ok=True)
         return self.folder / f"{uuid.uuid4().hex}.part"
 
+    @property
+    def board(self) -> Path:
+        """The folder that TensorBoard reads."""
+        return self.root / "tensorboard"
+
     def clear_scratch(self) -> None:
         """Remove what a killed training had half written."""
         for path in self.folder.glob("*.part"):
@@ -278,7 +283,7 @@ def _read_settings(home: Home) -> dict[str, Any] | None:
 
 def _remove(home: Home) -> None:
     """Delete what a training wrote, its settings last."""
-    for name in ("latest", "best", "samples"):
+    for name in ("latest", "best", "samples", "tensorboard"):
         shutil.rmtree(home.root / name, ignore_errors=True)
     home.log.unlink(missing_ok=True)
     home.state.unlink(missing_ok=True)

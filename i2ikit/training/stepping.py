@@ -73,6 +73,11 @@ class Stepper:
             for group, rate in zip(optimizer.param_groups, self._rates[name], strict=True):
                 group["lr"] = rate * factor
 
+    def rates(self) -> dict[str, float]:
+        """Return the learning rate of each optimizer, as of the last step."""
+        optimizers = self._training.optimizers.items()
+        return {name: optimizer.param_groups[0]["lr"] for name, optimizer in optimizers}
+
     def _updates(self, part: Batch, rng: torch.Generator) -> Iterator[Update]:
         a, b = (self._moved(fields) for fields in part)
         return self._training.updates(a, b, rng)
