@@ -64,6 +64,10 @@ def train(
         Path | None,
         typer.Option(metavar="FILE", help="The original program's: a YAML of MUNIT, an opt.txt."),
     ] = None,
+    start_from: Annotated[
+        Path | None,
+        typer.Option(metavar="CHECKPOINT", help="Networks to begin with: what translate takes."),
+    ] = None,
     field_a: Annotated[list[str] | None, _FieldFlag] = None,
     field_b: Annotated[list[str] | None, _FieldFlag] = None,
     valid_a: Annotated[
@@ -132,6 +136,7 @@ def train(
         accumulate=accumulate,
         options=parse_assignments(option or []),
         settings_file=settings,
+        start_from=start_from,
         fields_a=parse_named(field_a or [], "--field-a", _FIELD_FORM),
         fields_b=parse_named(field_b or [], "--field-b", _FIELD_FORM),
         valid_a=valid_a,

@@ -54,6 +54,7 @@ class Request:
     accumulate: int = 1
     options: Mapping[str, Any] = field(default_factory=dict)
     settings_file: Path | None = None
+    start_from: Path | None = None
     fields_a: Mapping[str, str] = field(default_factory=dict)
     fields_b: Mapping[str, str] = field(default_factory=dict)
     valid_a: str | None = None
@@ -123,7 +124,7 @@ class Request:
     def settings(self, training: Training, process: Process) -> dict[str, Any]:
         """Return everything that decides the numbers."""
         own = {name: value for name, value in asdict(self).items() if name not in _FREE}
-        places = ("a", "b", "valid_a", "valid_b")
+        places = ("a", "b", "valid_a", "valid_b", "start_from")
         return {
             **own,
             **{name: own[name] and _absolute(str(own[name])) for name in places},
@@ -156,11 +157,12 @@ def _absolute(place: str) -> str:
 
 
 def make_training(catalogue: Catalogue, request: Request) -> Training:
-    """Return the training of a model, its first weights drawn by the seed.
+    """Return the training of a model, its first weights drawn by the seed or taken from a file.
 
     Raises:
         UsageError: no such model, or it has no training.
         OptionError: an option unknown or out of bounds.
+        CheckpointError: what it starts from can't be read, or doesn't fit.
         PluginError: what the plugin names is no training.
     """
     entry = catalogue.find(ModelEntry, request.model)
@@ -174,6 +176,8 @@ def make_training(catalogue: Catalogue, request: Request) -> Training:
         torch.manual_seed(request.seed)
         training = kind(options)
     _check_size(request, training)
+    if request.start_from:
+        training.start_from(request.start_from)
     return training
 
 
@@ -182,6 +186,8 @@ def _hints(kind: type[Training], request: Request) -> dict[str, Any]:
     hints = dict(kind.suited(request.size))
     if request.settings_file:
         hints |= kind.read_settings(request.settings_file)
+    if request.start_from:
+        hints |= kind.start_options(request.start_from, request.options)
     return hints
 
 

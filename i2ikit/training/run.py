@@ -43,6 +43,7 @@ def train(
     accumulate: int = 1,
     options: Mapping[str, Any] | None = None,
     settings: str | Path | None = None,
+    start_from: str | Path | None = None,
     fields_a: Mapping[str, str] | None = None,
     fields_b: Mapping[str, str] | None = None,
     valid_a: str | Path | None = None,
@@ -84,6 +85,8 @@ def train(
         options: of the training and its networks.
         settings: a settings file of the original program (MUNIT's YAML, an opt.txt), whose options
             hold where `options` says nothing.
+        start_from: a checkpoint, whose networks are taken over before the first step, and whose
+            options of theirs hold where `options` says nothing.
         fields_a: further pictures of each sample of A: {"instance": "DIR[:SUFFIX]"}.
         fields_b: the same for B.
         valid_a: held-out pictures of A, of which up to 200 are translated to measure checkpoints.
@@ -127,6 +130,7 @@ def train(
         accumulate=accumulate,
         options=options or {},
         settings_file=None if settings is None else Path(settings),
+        start_from=None if start_from is None else Path(start_from),
         fields_a=fields_a or {},
         fields_b=fields_b or {},
         valid_a=None if valid_a is None else str(valid_a),

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Generic, TypeAlias, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Adam
 
+from i2ikit.checkpoints import load_strictly
 from i2ikit.model import Model, SizeRule
 from i2ikit.training.contract import Update
 from i2ikit.training.initial import draw_weights
+from i2ikit.two_domain import read_generators
 from i2ikit.two_domain_training.discriminators import MultiScaleDiscriminator
 from i2ikit.two_domain_training.options import (
     AnyTrainingOptions,
@@ -67,6 +70,17 @@ class Domains(nn.Module, Generic[AnyGenerator]):
     def discriminator(self, domain: Domain) -> MultiScaleDiscriminator:
         """Return what tells a domain's pictures from translations into it."""
         return cast("MultiScaleDiscriminator", self.discriminators[domain])
+
+    def start_from(self, path: Path) -> None:
+        """Take over both generators of a file that the model reads; discriminators stay new.
+
+        Raises:
+            CheckpointError: it can't be read, or doesn't fit.
+        """
+        found = read_generators(path)
+        for domain in DOMAINS:
+            where = f"{found.path}, domain {domain.upper()},"
+            load_strictly(self.generator(domain), found.weights[domain], where)
 
     def optimizers(self) -> dict[str, Adam]:
         """Return new optimizers: "dis" of both discriminators, "gen" of both generators."""

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Adam
 
+from i2ikit.checkpoints import load_strictly, part_of
 from i2ikit.errors import UsageError
 from i2ikit.model import RGB, Grey, SizeRule
 from i2ikit.training.contract import (
@@ -20,15 +21,18 @@ from i2ikit.training.contract import (
     Training,
     Update,
     draw,
+    network_options,
 )
 from i2ikit.training.initial import draw_weights
 from i2ikit_bicyclegan.checkpoint import read_opt_txt
 from i2ikit_bicyclegan.discriminators import Discriminator, gan_loss
+from i2ikit_bicyclegan.model import BicycleGan
 from i2ikit_bicyclegan.networks import Generator, StyleEncoder
 from i2ikit_bicyclegan.training_options import BicycleGanTrainingOptions
 
 #: Halvings of the original program's generators.
 _LEVELS = {"unet_128": 7, "unet_256": 8}
+_NO_ENCODER = ("encoder", "none")
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,23 @@ class BicycleGanTraining(Training):
         stated["levels"] = _LEVELS.get(stated.get("netG", ""), stated.get("levels", 8))
         stated["encoder"] = stated.get("netE", "resnet_256")
         return stated
+
+    @classmethod
+    def start_options(cls, path: Path, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the options of the networks in a checkpoint; one without encoder leaves its open.
+
+        A new encoder is the one that suits the size, or that is given.
+        """
+        del given
+        stated = network_options(BicycleGan, path)
+        return {name: value for name, value in stated.items() if (name, value) != _NO_ENCODER}
+
+    def start_from(self, path: Path) -> None:
+        """Take over G, and E if it is there; discriminators stay new."""
+        weights = BicycleGan.read_checkpoint(path, "a2b").weights
+        load_strictly(self.generator, part_of(weights, "generator."), f"generator of {path}")
+        if encoder := part_of(weights, "encoder."):
+            load_strictly(self.encoder, encoder, f"encoder of {path}")
 
     def __init__(self, options: BicycleGanTrainingOptions | None = None) -> None:
         """Make G, E and the discriminators that have a weight."""

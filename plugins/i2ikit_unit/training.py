@@ -17,7 +17,7 @@ from pydantic import Field
 from torch import Tensor
 
 from i2ikit import CheckpointFiles, Training, Update
-from i2ikit.training.contract import Fields, draw
+from i2ikit.training.contract import Fields, draw, network_options
 from i2ikit.two_domain_training.domains import (
     DOMAINS,
     Domains,
@@ -56,6 +56,16 @@ class UnitTraining(Training):
     def read_settings(cls, path: Path) -> Mapping[str, Any]:
         """Return the options that a YAML file of the original program states."""
         return read_yaml(path, cls.Options).options
+
+    @classmethod
+    def start_options(cls, path: Path, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the options of the networks in a checkpoint."""
+        del given
+        return network_options(Unit, path)
+
+    def start_from(self, path: Path) -> None:
+        """Take over both generators; discriminators stay new."""
+        self.domains.start_from(path)
 
     def __init__(self, options: UnitTrainingOptions | None = None) -> None:
         super().__init__(options)

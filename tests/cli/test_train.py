@@ -60,6 +60,17 @@ def test_it_says_what_it_validates_and_what_was_best(
     assert f"best checkpoint: {tmp_path / 'o' / 'best'}, validated at 0." in out
 
 
+def test_it_starts_from_a_checkpoint(cli: Cli, domains: list[Path], tmp_path: Path) -> None:
+    first, second = tmp_path / "one", tmp_path / "two"
+    cli("train", "--model", "pairs", *domains, first, *SMALL)
+    latest = first / "latest"
+    code, _, _ = cli("train", "--model", "pairs", *domains, second, *SMALL, "--start-from", latest)
+    assert code == 0
+    assert json.loads((second / ".i2ikit" / "training.json").read_text())["start_from"] == str(
+        latest
+    )
+
+
 @pytest.mark.parametrize(
     ("size", "rank", "words"),
     [

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from pydantic import Field
@@ -21,8 +22,8 @@ from i2ikit import (
     Update,
     hookimpl,
 )
-from i2ikit.checkpoints import read_state_dict
-from i2ikit.training.contract import Fields, draw
+from i2ikit.checkpoints import load_strictly, read_state_dict
+from i2ikit.training.contract import Fields, draw, network_options
 
 
 class ShadeOptions(Options):
@@ -85,6 +86,13 @@ class ShadeTraining(Training):
     def distance(self, fake: Tensor, target: Tensor) -> Tensor:
         return (fake.mean((2, 3)) - target.mean((2, 3))).square().mean()
 
+    @classmethod
+    def start_options(cls, path: Path, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        return network_options(Shade, path)
+
+    def start_from(self, path: Path) -> None:
+        load_strictly(self.net, Shade.read_checkpoint(path, "a2b").weights, str(path))
+
     def checkpoint(self, step: int) -> CheckpointFiles:
         return CheckpointFiles({"shade": self.net.state_dict()}, {"step.txt": str(step)}, ".pth")
 
@@ -105,6 +113,14 @@ class PairedShadeTraining(ShadeTraining):
         return (fake - target).square().mean()
 
 
+class FixedShadeTraining(PairedShadeTraining):
+    """Paired, and from nothing but its seed."""
+
+    @classmethod
+    def start_options(cls, path: Path, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        return super(ShadeTraining, cls).start_options(path, given)
+
+
 class HalvingShadeTraining(ShadeTraining):
     """Unpaired, with facts of a training that halves its batches and pictures."""
 
@@ -119,6 +135,7 @@ def i2ikit_models() -> list[ModelEntry]:
         ModelEntry("shade", model=f"{module}:Shade", training=f"{module}:ShadeTraining"),
         ModelEntry("pairs", model=f"{module}:Shade", training=f"{module}:PairedShadeTraining"),
         ModelEntry("halves", model=f"{module}:Shade", training=f"{module}:HalvingShadeTraining"),
+        ModelEntry("fixed", model=f"{module}:Shade", training=f"{module}:FixedShadeTraining"),
         ModelEntry("untrained", model=f"{module}:Shade"),
         ModelEntry("wrong", model=f"{module}:Shade", training=f"{module}:Shade"),
     ]

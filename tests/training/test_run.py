@@ -265,3 +265,20 @@ def test_a_full_disk_is_a_sentence(domains: Domains, tmp_path: Path) -> None:
             train(domains, disk / "out")
     finally:
         subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_it_starts_from_the_weights_of_a_checkpoint(domains: Domains, tmp_path: Path) -> None:
+    """At a rate that moves nothing; the same command goes on, another start is refused."""
+    summary = train(domains, tmp_path / "one")
+    still: dict[str, Any] = {"options": {"rate": 1e-12}, "seed": 5}
+    again = train(domains, tmp_path / "two", **still, start_from=summary.checkpoint)
+    for name, value in weights(tmp_path / "one").items():
+        torch.testing.assert_close(weights(tmp_path / "two")[name], value)
+    train(domains, tmp_path / "two", **still, start_from=summary.checkpoint)
+    with pytest.raises(RunError, match="start_from is"):
+        train(domains, tmp_path / "two", **still, start_from=again.checkpoint)
+
+
+def test_a_training_may_start_from_nothing_but_its_seed(domains: Domains, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="can't start from a checkpoint"):
+        train(domains, tmp_path / "out", "fixed", start_from=tmp_path)
