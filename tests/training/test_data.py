@@ -13,7 +13,7 @@ from torch import Tensor
 from i2ikit.data.samples import File, Sample
 from i2ikit.errors import SourceError
 from i2ikit.model import RGB, InputKind, InstanceMap, LabelMap
-from i2ikit.training.data import Augmentation, Pool, load_step, make_items
+from i2ikit.training.data import Augmentation, Pool, load_step, make_items, read_arrays
 from tests.conftest import picture
 
 
@@ -64,6 +64,14 @@ def test_nothing_is_mirrored_if_it_must_not(maps: Pool) -> None:
     augmentation = Augmentation(size=16, load_size=0, flip=False)
     rows = [maps.load(number, augmentation)[0]["label"][0, 0, 0] for number in range(40)]
     assert all(row[0] < row[-1] for row in rows)
+
+
+def test_the_middle_is_cut_out_for_measuring(maps: Pool) -> None:
+    augmentation = Augmentation(size=16, load_size=0, flip=True)
+    item = maps.items[0]
+    a, b = augmentation.middle(read_arrays(item), item)
+    assert a["label"][0, 0, 0].tolist() == list(range(12, 28))
+    assert torch.equal(a["label"], columns(b["image"]))
 
 
 def test_an_epoch_has_each_item_once_and_the_next_another_order(maps: Pool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,14 @@ import i2ikit
 from i2ikit.data.images import to_tensor
 from i2ikit.errors import CheckpointError, I2IError, SampleError, UsageError
 from i2ikit.evaluate.compute import Compute
+from i2ikit.evaluate.perceptual import open_perceptual
 from i2ikit.model import RGB
+from i2ikit.training import measures
 from i2ikit.training.measures import Frechet, Nearest, l1
 from i2ikit.training.report import Report
 from i2ikit.training.validation import Validation, _spread
 from tests.conftest import picture, pixels
+from tests.evaluate.seeded import write_backbone
 from tests.training.trained import Domains, log, train
 
 
@@ -131,6 +135,18 @@ def test_fd_is_0_of_the_same_pictures_and_more_of_others() -> None:
     same, others = (measure([([gain * one], {}) for one in real]) for gain in (1, 0.2))
     assert same == pytest.approx(0, abs=1e-6)
     assert others > 1
+
+
+def test_lpips_is_that_of_evaluate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    backbone = write_backbone(tmp_path / "alex.pth", "alex")
+    monkeypatch.setattr(measures, "open_perceptual", partial(open_perceptual, backbone=backbone))
+    made, truth = (np.array(picture(32, 32, seed=n)) for n in (1, 2))
+    expected = i2ikit.evaluate.lpips_pairs([truth], [made], backbone=backbone)
+    one, other = (to_tensor(pixels, RGB()) for pixels in (made, truth))
+    measure = measures.open_lpips(32, torch.device("cpu"))
+    assert measure([([one], {"image": other})]) == pytest.approx(expected.value, rel=1e-4)
+    with pytest.raises(UsageError, match="takes squares of 31 pixels or more, not --size 16"):
+        measures.open_lpips(16, torch.device("cpu"))
 
 
 def test_of_many_pictures_200_are_measured_evenly_spread() -> None:
