@@ -24,8 +24,8 @@ from torch.utils.data import DataLoader, Dataset
 import i2ikit
 from benchmarks._inputs import write_pictures
 from i2ikit.plugins import discover
+from i2ikit.training.report import Report
 from i2ikit.training.request import Request, make_training, open_pools
-from i2ikit.training.run import Report
 
 SIZE, BATCH, WARM = 64, 8, 5
 OPTIONS = {"ngf": 16, "nef": 16, "ndf": 16}

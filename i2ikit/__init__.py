@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from i2ikit.model import RGB, Checkpoint, Grey, InstanceMap, LabelMap, Model, SizeRule
     from i2ikit.options import NoOptions, Options
     from i2ikit.training.contract import CheckpointFiles, Training, Update
-    from i2ikit.training.run import TrainSummary, train
+    from i2ikit.training.report import TrainSummary
+    from i2ikit.training.run import train
     from i2ikit.translation.audit import audit
     from i2ikit.translation.run import RunSummary, translate
 
@@ -51,7 +52,7 @@ _HOMES = {
     "RGB": "i2ikit.model",
     "RunSummary": "i2ikit.translation.run",
     "SizeRule": "i2ikit.model",
-    "TrainSummary": "i2ikit.training.run",
+    "TrainSummary": "i2ikit.training.report",
     "Training": "i2ikit.training.contract",
     "Update": "i2ikit.training.contract",
     "WeightsFile": "i2ikit.hookspecs",

@@ -91,6 +91,11 @@ def drop_running_statistics(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: value for name, value in weights.items() if not name.endswith(buffers)}
 
 
+def part_of(weights: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Return the weights whose names begin with `prefix`, without it."""
+    return {n.removeprefix(prefix): value for n, value in weights.items() if n.startswith(prefix)}
+
+
 def load_strictly(module: nn.Module, weights: Mapping[str, Tensor], where: str) -> None:
     """Copy `weights` into `module`: every name, every shape, or an error that lists what is off.
 

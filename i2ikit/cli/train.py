@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -17,11 +18,12 @@ from i2ikit.cli.shared import (
     parse_named,
     print_json,
 )
-from i2ikit.errors import counted
+from i2ikit.errors import UsageError, counted
 
 if TYPE_CHECKING:
     from i2ikit.cli.show import ProgressView
-    from i2ikit.training.run import Report, Start, TrainSummary
+    from i2ikit.training.process import Process
+    from i2ikit.training.report import Report, Start, TrainSummary
 
 _Domain = "Folder, tars or manifest of domain "
 _FIELD_FORM = "NAME=DIR[:SUFFIX]"
@@ -62,8 +64,27 @@ def train(
         Path | None,
         typer.Option(metavar="FILE", help="The original program's: a YAML of MUNIT, an opt.txt."),
     ] = None,
+    start_from: Annotated[
+        Path | None,
+        typer.Option(metavar="CHECKPOINT", help="Networks to begin with: what translate takes."),
+    ] = None,
     field_a: Annotated[list[str] | None, _FieldFlag] = None,
     field_b: Annotated[list[str] | None, _FieldFlag] = None,
+    valid_a: Annotated[
+        str | None, typer.Option(metavar="A", help="Held-out pictures of A: OUT/best is by them.")
+    ] = None,
+    valid_b: Annotated[
+        str | None, typer.Option(metavar="B", help="Held-out pictures of B.")
+    ] = None,
+    valid_field_a: Annotated[list[str] | None, _FieldFlag] = None,
+    valid_field_b: Annotated[list[str] | None, _FieldFlag] = None,
+    valid_metric: Annotated[
+        Literal["fd", "l1", "lpips"] | None,
+        typer.Option(help="The least is the best; l1 of pairs, fd of others if left out."),
+    ] = None,
+    valid_every: Annotated[
+        int, typer.Option(metavar="N", help="Steps between validations.")
+    ] = 1000,
     seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
     average: Annotated[
         float, typer.Option(metavar="SHARE", help="Memory of the weights' average; 0: none.")
@@ -82,6 +103,9 @@ def train(
     log_every: Annotated[
         int, typer.Option(metavar="N", help="Steps between lines of the log.")
     ] = 50,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write event files to OUT/tensorboard.")
+    ] = False,
     layout: Annotated[
         Literal["safetensors", "upstream"],
         typer.Option(help="Of checkpoints; upstream: files of the original program."),
@@ -93,7 +117,7 @@ def train(
 ) -> None:
     """Train a model on your own pictures; the same command goes on where a stopped one was.
 
-    OUT/latest is a checkpoint for `i2ikit translate`.
+    OUT/latest is a checkpoint for `i2ikit translate`. Under torchrun, processes share each batch.
     """
     from i2ikit.options import parse_assignments
     from i2ikit.training.request import Request
@@ -112,8 +136,15 @@ def train(
         accumulate=accumulate,
         options=parse_assignments(option or []),
         settings_file=settings,
+        start_from=start_from,
         fields_a=parse_named(field_a or [], "--field-a", _FIELD_FORM),
         fields_b=parse_named(field_b or [], "--field-b", _FIELD_FORM),
+        valid_a=valid_a,
+        valid_b=valid_b,
+        valid_fields_a=parse_named(valid_field_a or [], "--valid-field-a", _FIELD_FORM),
+        valid_fields_b=parse_named(valid_field_b or [], "--valid-field-b", _FIELD_FORM),
+        valid_metric=valid_metric,
+        valid_every=valid_every,
         seed=seed,
         average=average,
         precision=precision,
@@ -123,23 +154,43 @@ def train(
         save_every=save_every,
         sample_every=sample_every,
         log_every=log_every,
+        tensorboard=tensorboard,
         layout=layout,
         restart=restart,
     )
     from i2ikit.cli.show import ProgressView, err, progress_bar
 
+    process = _process_of(os.environ)
     try:
         with progress_bar(err()) as bar:
             view = ProgressView(bar, "training", "steps")
-            summary = run(request, blocked_plugins(context), _reporter(view), _announce)
+            blocked = blocked_plugins(context)
+            summary = run(request, process, blocked, _reporter(view), _announce)
     except KeyboardInterrupt:
-        typer.echo(
-            f"i2ikit: interrupted; the same command goes on from the last saved state, at most"
-            f" {counted(save_every, 'step')} ago",
-            err=True,
-        )
+        if process.is_first:
+            typer.echo(
+                "i2ikit: interrupted; the same command goes on from the last saved state, at most"
+                f" {counted(save_every, 'step')} ago",
+                err=True,
+            )
         raise typer.Exit(INTERRUPTED) from None
-    _show(summary, as_json=as_json)
+    if process.is_first:
+        _show(summary, as_json=as_json)
+
+
+def _process_of(environment: Mapping[str, str]) -> Process:
+    """Return which process this is of those that torchrun has started; of one if it hasn't."""
+    from i2ikit.training.process import ALONE, Process
+
+    if "RANK" not in environment or "WORLD_SIZE" not in environment:
+        return ALONE
+    words = [environment.get(name, "0") for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK")]
+    if not all(map(str.isdecimal, words)):
+        raise UsageError(
+            f"RANK, WORLD_SIZE and LOCAL_RANK are {', '.join(words)}, not whole numbers",
+            hint="torchrun sets them",
+        )
+    return Process(*map(int, words))
 
 
 def _announce(start: Start) -> None:
@@ -150,9 +201,16 @@ def _announce(start: Start) -> None:
     typer.echo(
         f"training {request.model}: {pictures}, squares of {request.size} px,"
         f" {counted(start.batch_size, 'picture')} a step, {counted(request.steps, 'step')};"
-        f" {start.num_parameters / 1e6:.1f} million weights on {start.device}",
+        f" {start.num_parameters / 1e6:.1f} million weights on {start.device}"
+        + (f", shared by {start.num_processes} processes" if start.num_processes > 1 else ""),
         err=True,
     )
+    if start.validation:
+        typer.echo(
+            f"validation: {start.validation.metric} of {len(start.validation.items)} held-out"
+            f" pictures of A, every {counted(request.valid_every, 'step')}",
+            err=True,
+        )
     if start.resumed:
         typer.echo(f"going on after step {start.resumed}", err=True)
 
@@ -162,6 +220,8 @@ def _reporter(view: ProgressView) -> Callable[[Report], None]:
         from i2ikit.progress import Progress
 
         note = " ".join(f"{term} {value:.3g}" for term, value in now.losses.items())
+        if found := now.validated:
+            note += f"; {found.metric} {found.value:.4g}, best {found.best:.4g}"
         view.report(Progress(now.step, now.steps, 0, now.resumed), note)
 
     return report
@@ -181,5 +241,7 @@ def _show(summary: TrainSummary, *, as_json: bool) -> None:
     if summary.losses:
         terms = ", ".join(f"{term} {value:.4g}" for term, value in summary.losses.items())
         typer.echo(f"losses of the last step: {terms}")
+    if summary.best_checkpoint:
+        typer.echo(f"best checkpoint: {summary.best_checkpoint}, validated at {summary.best:.4g}")
     if not summary.is_complete:
         typer.echo("the training is not complete: the same command goes on")

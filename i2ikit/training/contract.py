@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from i2ikit.errors import UsageError
-from i2ikit.model import RGB, InputKind
+from i2ikit.model import RGB, InputKind, Model, SizeRule
 from i2ikit.options import NoOptions, Options
 
 #: The pictures of one domain in a batch, by field: as a model's `encode` takes them.
@@ -66,8 +66,9 @@ class Training(nn.Module):
         paired: whether each picture of A has its own of B.
         inputs_a: what it takes of domain A, by field name; the first names the pictures.
         inputs_b: the same of domain B.
-        size: its pictures' sides must be multiples of this.
+        size: the sides of squares that it takes.
         batch_size: pictures of each domain in a step, as published.
+        batch_multiple: what the pictures of a batch, and of any part of one, must be multiples of.
         optimizers: by name; made in `__init__`, with the rates of the first step.
     """
 
@@ -75,8 +76,9 @@ class Training(nn.Module):
     paired: ClassVar[bool] = False
     inputs_a: Mapping[str, InputKind] = {"image": RGB()}
     inputs_b: Mapping[str, InputKind] = {"image": RGB()}
-    size: int = 1
+    size: SizeRule = SizeRule()
     batch_size: int = 1
+    batch_multiple: int = 1
     optimizers: Mapping[str, Optimizer]
 
     def __init__(self, options: Any = None) -> None:
@@ -101,9 +103,37 @@ class Training(nn.Module):
         """
         raise UsageError(f"{path}: this training reads no settings of an original program")
 
+    @classmethod
+    def start_options(cls, path: Path, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the options of a checkpoint's networks, which hold where the user gives none.
+
+        Args:
+            path: as for `start_from`.
+            given: options as the user gave them.
+
+        Raises:
+            CheckpointError: it can't be read, or is something else.
+            UsageError: this training starts from no checkpoint.
+        """
+        del path, given
+        raise UsageError("this training can't start from a checkpoint")
+
+    def start_from(self, path: Path) -> None:
+        """Take over the networks of a checkpoint: what the model's `read_checkpoint` reads.
+
+        Called after `start_options`, before the first step.
+
+        Raises:
+            CheckpointError: it can't be read, or doesn't fit.
+        """
+        raise NotImplementedError
+
     @abstractmethod
     def updates(self, a: Fields, b: Fields, rng: torch.Generator) -> Iterator[Update]:
         """Yield the updates of one batch, in order; each is applied before the next is computed.
+
+        Optimizers and the names of terms don't depend on the pictures: processes that share a
+        batch average them.
 
         Args:
             a: of domain A, on the device, (B, …) each.
@@ -134,3 +164,14 @@ class Training(nn.Module):
 def draw(rng: torch.Generator, *shape: int, like: Tensor) -> Tensor:
     """Return standard normal numbers on the device of `like`, the same on every device."""
     return torch.randn(shape, generator=rng).to(like.device)
+
+
+def network_options(model: type[Model], path: Path) -> dict[str, Any]:
+    """Return the model's options that a checkpoint proves, or that a file beside it states.
+
+    Raises:
+        CheckpointError: it can't be read, or is something else.
+    """
+    read = model.read_checkpoint(path, model.directions[0])
+    stated = {**read.hints, **read.options}
+    return {name: stated[name] for name in model.Options.model_fields if name in stated}

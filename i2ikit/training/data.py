@@ -22,7 +22,7 @@ from i2ikit.ahead import ahead
 from i2ikit.data.images import Array, decode_image, to_tensor
 from i2ikit.data.samples import File, Sample, Source
 from i2ikit.data.sizes import shrink
-from i2ikit.errors import SampleError, SourceError, UsageError, counted
+from i2ikit.errors import SampleError, SourceError, UsageError
 from i2ikit.model import InputKind
 
 #: Pictures that are loaded together, of one size and with one augmentation, by their names.
@@ -53,28 +53,56 @@ class Augmentation:
         Raises:
             SampleError: they differ in size, or are smaller than the squares.
         """
-        resized = {
-            name: shrink(array, item[name][1], self.load_size) if self.load_size else array
-            for name, array in arrays.items()
-        }
-        height, width = _common_size(resized, item)
+        resized = self._resize(arrays, item)
+        height, width = self._room(resized, item)
+        corner = int(draws.integers(height + 1)), int(draws.integers(width + 1))
+        is_flipped = self.flip and bool(draws.integers(2))
+        return _cut(resized, item, corner, self.size, is_flipped=is_flipped)
+
+    def middle(self, arrays: Mapping[str, Array], item: Item) -> Batch:
+        """Return the tensors of pictures that belong together, cut out of their middle.
+
+        Raises:
+            SampleError: as `apply`.
+        """
+        resized = self._resize(arrays, item)
+        height, width = self._room(resized, item)
+        return _cut(resized, item, (height // 2, width // 2), self.size, is_flipped=False)
+
+    def _resize(self, arrays: Mapping[str, Array], item: Item) -> Mapping[str, Array]:
+        if not self.load_size:
+            return arrays
+        return {name: shrink(a, item[name][1], self.load_size) for name, a in arrays.items()}
+
+    def _room(self, arrays: Mapping[str, Array], item: Item) -> tuple[int, int]:
+        """Return how far the square's corner can move, down and to the right."""
+        height, width = _common_size(arrays, item)
         if min(height, width) < self.size:
             name = next(iter(item.values()))[0].name
             raise SampleError(
                 f"{name} is {width}×{height}, smaller than --size {self.size}",
                 hint=f"leave out --load-size {self.load_size}: smaller pictures grow to --size",
             )
-        top = int(draws.integers(height - self.size + 1))
-        left = int(draws.integers(width - self.size + 1))
-        is_flipped = self.flip and bool(draws.integers(2))
-        a: dict[str, Tensor] = {}
-        b: dict[str, Tensor] = {}
-        for name, array in resized.items():
-            square = array[top : top + self.size, left : left + self.size]
-            square = np.ascontiguousarray(square[:, ::-1] if is_flipped else square)
-            domain, _, field = name.partition(".")
-            (a if domain == "a" else b)[field] = to_tensor(square, item[name][1])
-        return a, b
+        return height - self.size, width - self.size
+
+
+def _cut(
+    arrays: Mapping[str, Array],
+    item: Item,
+    corner: tuple[int, int],
+    size: int,
+    *,
+    is_flipped: bool,
+) -> Batch:
+    top, left = corner
+    a: dict[str, Tensor] = {}
+    b: dict[str, Tensor] = {}
+    for name, array in arrays.items():
+        square = array[top : top + size, left : left + size]
+        square = np.ascontiguousarray(square[:, ::-1] if is_flipped else square)
+        domain, _, field = name.partition(".")
+        (a if domain == "a" else b)[field] = to_tensor(square, item[name][1])
+    return a, b
 
 
 def _common_size(arrays: Mapping[str, Array], item: Item) -> tuple[int, int]:
@@ -102,12 +130,17 @@ class Pool:
         """Return the tensors of the item that is drawn as the `number`-th, a batch of one."""
         epoch, place = divmod(number, len(self.items))
         item = self.items[self._order(epoch)[place]]
-        arrays = {
-            name: decode_image(file.read(), kind, file.name).array
-            for name, (file, kind) in item.items()
-        }
+        arrays = read_arrays(item)
         draws = np.random.default_rng([self._seed, 1, number])
         return augmentation.apply(arrays, item, draws)
+
+
+def read_arrays(item: Item) -> dict[str, Array]:
+    """Return the pictures of an item, decoded."""
+    return {
+        name: decode_image(file.read(), kind, file.name).array
+        for name, (file, kind) in item.items()
+    }
 
 
 def load_step(
@@ -143,23 +176,19 @@ def read_samples(source: Source) -> list[Sample]:
     """Return all samples of a source; those of tars are held in memory, as files.
 
     Raises:
-        SourceError: one can't be used, or there are fewer than two.
+        SourceError: one can't be used.
     """
     samples = [sample for part in source.parts for sample in source.read(part.name, part.keys)]
     for sample in samples:
         if sample.problem:
             raise SourceError(sample.problem)
-    if len(samples) < 2:
-        raise SourceError(
-            f"{source.location} holds {counted(len(samples), 'picture')}, too few to train on"
-        )
     return samples
 
 
 def make_items(
-    samples: Sequence[Sample], kinds: Mapping[str, InputKind], domain: str
+    samples: Sequence[Sample], kinds: Mapping[str, InputKind], domain: str, flag: str
 ) -> dict[str, dict[str, tuple[File, InputKind]]]:
-    """Return the files of each sample that a training takes, by key.
+    """Return the files of each sample that a training takes, by key; `flag` names further ones.
 
     Raises:
         SourceError: a sample lacks a field.
@@ -170,7 +199,7 @@ def make_items(
             if name not in sample.fields:
                 raise SourceError(
                     f"'{sample.key}' of domain {domain.upper()} has no {name}",
-                    hint=f"name it with --field-{domain} {name}=DIR",
+                    hint=f"name it with {flag} {name}=DIR",
                 )
         items[sample.key] = {f"{domain}.{n}": (sample.fields[n], kinds[n]) for n in kinds}
     return items
@@ -186,6 +215,16 @@ def make_pools(
     """
     if not paired:
         return [Pool(list(a.values()), 2 * seed), Pool(list(b.values()), 2 * seed + 1)]
+    check_partners(a, b)
+    return [Pool([{**a[key], **b[key]} for key in a], 2 * seed)]
+
+
+def check_partners(a: Mapping[str, Item], b: Mapping[str, Item]) -> None:
+    """Do nothing if the keys of A are those of B.
+
+    Raises:
+        UsageError: a picture lacks its partner.
+    """
     for mine, others, domain in ((a, b, "A"), (b, a, "B")):
         if lonely := [key for key in mine if key not in others]:
             listed = ", ".join(f"'{key}'" for key in lonely[:_NAMED])
@@ -195,4 +234,3 @@ def make_pools(
                 f" {listed}{more}",
                 hint="pairs are made by key: the path in its folder, without suffix",
             )
-    return [Pool([{**a[key], **b[key]} for key in a], 2 * seed)]

@@ -12,12 +12,15 @@ import torch
 import i2ikit
 from i2ikit.data.sources import open_source
 from i2ikit.devices import PRECISIONS, Precision
-from i2ikit.errors import PluginError, UsageError
+from i2ikit.errors import PluginError, SourceError, UsageError, counted
 from i2ikit.hookspecs import ModelEntry
+from i2ikit.model import InputKind
 from i2ikit.options import make_options
 from i2ikit.plugins import Catalogue, resolve
 from i2ikit.training.contract import Training
-from i2ikit.training.data import Augmentation, Pool, make_items, make_pools, read_samples
+from i2ikit.training.data import Augmentation, Item, Pool, make_items, make_pools, read_samples
+from i2ikit.training.measures import VALID_METRICS, ValidMetric
+from i2ikit.training.process import Process
 
 #: What a training resumes with other values of: they change no number, or only how many there are.
 _FREE = {
@@ -29,6 +32,8 @@ _FREE = {
     "save_every",
     "sample_every",
     "log_every",
+    "valid_every",
+    "tensorboard",
     "restart",
 }
 
@@ -49,8 +54,15 @@ class Request:
     accumulate: int = 1
     options: Mapping[str, Any] = field(default_factory=dict)
     settings_file: Path | None = None
+    start_from: Path | None = None
     fields_a: Mapping[str, str] = field(default_factory=dict)
     fields_b: Mapping[str, str] = field(default_factory=dict)
+    valid_a: str | None = None
+    valid_b: str | None = None
+    valid_fields_a: Mapping[str, str] = field(default_factory=dict)
+    valid_fields_b: Mapping[str, str] = field(default_factory=dict)
+    valid_metric: ValidMetric | None = None
+    valid_every: int = 1000
     seed: int = 0
     average: float = 0.999
     precision: Precision = "fp32"
@@ -60,6 +72,7 @@ class Request:
     save_every: int = 1000
     sample_every: int = 1000
     log_every: int = 50
+    tensorboard: bool = False
     layout: Literal["safetensors", "upstream"] = "safetensors"
     restart: bool = False
 
@@ -79,6 +92,7 @@ class Request:
             ("--save-every", self.save_every, 1),
             ("--sample-every", self.sample_every, 0),
             ("--log-every", self.log_every, 1),
+            ("--valid-every", self.valid_every, 1),
         ):
             if value is not None and value < least:
                 raise UsageError(f"{flag} {value} is less than {least}")
@@ -90,6 +104,16 @@ class Request:
             raise UsageError(f"--time-limit {self.time_limit:g} is not positive")
         if self.precision not in PRECISIONS:
             raise UsageError(f"--precision {self.precision} is none of {', '.join(PRECISIONS)}")
+        self._check_validation()
+
+    def _check_validation(self) -> None:
+        if self.valid_metric not in (None, *VALID_METRICS):
+            names = ", ".join(VALID_METRICS)
+            raise UsageError(f"--valid-metric {self.valid_metric} is none of {names}")
+        wishes = (self.valid_a, self.valid_b, self.valid_metric)
+        if any((*wishes, self.valid_fields_a, self.valid_fields_b)) and None in wishes[:2]:
+            missing = "--valid-a" if self.valid_a is None else "--valid-b"
+            raise UsageError(f"a validation needs pictures of both domains: {missing} is missing")
 
     @property
     def augmentation(self) -> Augmentation:
@@ -97,16 +121,35 @@ class Request:
         load_size = self.size if self.load_size is None else self.load_size
         return Augmentation(self.size, load_size, self.flip)
 
-    def settings(self, training: Training) -> dict[str, Any]:
+    def settings(self, training: Training, process: Process) -> dict[str, Any]:
         """Return everything that decides the numbers."""
         own = {name: value for name, value in asdict(self).items() if name not in _FREE}
+        places = ("a", "b", "valid_a", "valid_b", "start_from")
         return {
             **own,
-            "a": _absolute(self.a),
-            "b": _absolute(self.b),
+            **{name: own[name] and _absolute(str(own[name])) for name in places},
             "options": training.options.model_dump(mode="json"),
+            "processes": process.size if process.size > 1 else None,
             "versions": {"i2ikit": i2ikit.__version__, "torch": torch.__version__},
         }
+
+    def chosen_batch_size(self, training: Training, process: Process) -> int:
+        """Return how many pictures of each domain a step has, in all processes.
+
+        Raises:
+            UsageError: they can't be shared out evenly.
+        """
+        size = self.batch_size or training.batch_size
+        each = training.batch_multiple
+        least = process.size * self.accumulate * each
+        if size % least:
+            raise UsageError(
+                f"a batch of {size} is no multiple of {least}: it is cut into {process.size} ×"
+                f" {self.accumulate} equal parts (processes × --accumulate), and model"
+                f" '{self.model}' takes multiples of {each}",
+                hint=f"--batch-size {-(-size // least) * least}",
+            )
+        return size
 
 
 def _absolute(place: str) -> str:
@@ -114,11 +157,12 @@ def _absolute(place: str) -> str:
 
 
 def make_training(catalogue: Catalogue, request: Request) -> Training:
-    """Return the training of a model, its first weights drawn by the seed.
+    """Return the training of a model, its first weights drawn by the seed or taken from a file.
 
     Raises:
         UsageError: no such model, or it has no training.
         OptionError: an option unknown or out of bounds.
+        CheckpointError: what it starts from can't be read, or doesn't fit.
         PluginError: what the plugin names is no training.
     """
     entry = catalogue.find(ModelEntry, request.model)
@@ -127,18 +171,37 @@ def make_training(catalogue: Catalogue, request: Request) -> Training:
     kind = resolve(entry.training)
     if not (isinstance(kind, type) and issubclass(kind, Training)):
         raise PluginError(f"model '{request.model}': {entry.training} is no i2ikit.Training")
-    stated = kind.read_settings(request.settings_file) if request.settings_file else {}
-    hints = {**kind.suited(request.size), **stated}
-    options = make_options(kind.Options, request.options, hints=hints)
+    options = make_options(kind.Options, request.options, hints=_hints(kind, request))
     with torch.random.fork_rng():
         torch.manual_seed(request.seed)
         training = kind(options)
-    if request.size % training.size:
-        raise UsageError(
-            f"--size {request.size} is no multiple of {training.size}, as model"
-            f" '{request.model}' needs"
-        )
+    _check_size(request, training)
+    if request.start_from:
+        training.start_from(request.start_from)
     return training
+
+
+def _hints(kind: type[Training], request: Request) -> dict[str, Any]:
+    """Return the options that hold where the user gives none; the last to state one wins."""
+    hints = dict(kind.suited(request.size))
+    if request.settings_file:
+        hints |= kind.read_settings(request.settings_file)
+    if request.start_from:
+        hints |= kind.start_options(request.start_from, request.options)
+    return hints
+
+
+def _check_size(request: Request, training: Training) -> None:
+    size, rule = request.size, training.size
+    fitting, _ = rule.fit(size, size)
+    if fitting != size:
+        least = f" from {rule.minimum} up" if rule.minimum > rule.multiple_of else ""
+        takes = f"{fitting} px" if rule.fixed else f"multiples of {rule.multiple_of}{least}"
+        raise UsageError(
+            f"--size {size} does not suit model '{request.model}' as its options are: it takes"
+            f" {takes}",
+            hint=f"--size {fitting}",
+        )
 
 
 def open_pools(request: Request, training: Training) -> list[Pool]:
@@ -149,12 +212,19 @@ def open_pools(request: Request, training: Training) -> list[Pool]:
         UsageError: pictures without partner.
     """
     a, b = (
-        make_items(
-            read_samples(open_source(place, inputs=tuple(kinds), fields=fields)), kinds, name
-        )
+        _read(place, kinds, fields, name)
         for name, place, kinds, fields in (
             ("a", request.a, training.inputs_a, request.fields_a),
             ("b", request.b, training.inputs_b, request.fields_b),
         )
     )
     return make_pools(a, b, request.seed, paired=training.paired)
+
+
+def _read(
+    place: str, kinds: Mapping[str, InputKind], fields: Mapping[str, str], domain: str
+) -> Mapping[str, Item]:
+    samples = read_samples(open_source(place, inputs=tuple(kinds), fields=fields))
+    if len(samples) < 2:
+        raise SourceError(f"{place} holds {counted(len(samples), 'picture')}, too few to train on")
+    return make_items(samples, kinds, domain, f"--field-{domain}")

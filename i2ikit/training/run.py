@@ -2,95 +2,31 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from torch import Tensor
 
 from i2ikit.devices import Precision, arithmetic, choose_device, default_workers
-from i2ikit.errors import RunError
 from i2ikit.plugins import discover
-from i2ikit.training.contract import CheckpointFiles
+from i2ikit.training.board import open_board
+from i2ikit.training.contract import Training
 from i2ikit.training.data import Batch, Pool, batches
-from i2ikit.training.log import trim_log, write_log
+from i2ikit.training.log import Log, trim_log
+from i2ikit.training.loop import Loop
+from i2ikit.training.measures import ValidMetric
+from i2ikit.training.process import ALONE, Process, joined
+from i2ikit.training.report import Report, Start, TrainSummary
 from i2ikit.training.request import Request, make_training, open_pools
-from i2ikit.training.sheet import write_sheet
-from i2ikit.training.state import Average, Home, State, agree, write_checkpoint
+from i2ikit.training.state import Average, Home, State, agree
 from i2ikit.training.stepping import Stepper
+from i2ikit.training.validation import Validation, open_validation
 
 #: Batches that are loaded ahead.
 _AHEAD = 4
-
-
-@dataclass(frozen=True)
-class Report:
-    """How far a training is.
-
-    Attributes:
-        step: steps done.
-        steps: steps in all.
-        losses: terms of the last step.
-        resumed: steps that earlier starts had done.
-    """
-
-    step: int
-    steps: int
-    losses: Mapping[str, float]
-    resumed: int
-
-
-@dataclass(frozen=True)
-class Start:
-    """What a training is about to do.
-
-    Attributes:
-        request: what was asked for.
-        is_paired: whether A and B are pairs.
-        num_a: pictures of A.
-        num_b: pictures of B.
-        batch_size: pictures of each domain a step.
-        num_parameters: weights that are trained.
-        device: where.
-        resumed: steps that earlier starts had done.
-    """
-
-    request: Request
-    is_paired: bool
-    num_a: int
-    num_b: int
-    batch_size: int
-    num_parameters: int
-    device: str
-    resumed: int
-
-
-@dataclass(frozen=True)
-class TrainSummary:
-    """What a training has done, with earlier starts of the same.
-
-    Attributes:
-        output: the folder.
-        checkpoint: what `translate --checkpoint` takes.
-        step: steps done.
-        resumed: steps that earlier starts had done.
-        seconds: that this start took after loading.
-        losses: terms of the last step; none if there was nothing to do.
-        is_complete: whether all steps are done.
-    """
-
-    output: Path
-    checkpoint: Path
-    step: int
-    resumed: int
-    seconds: float
-    losses: Mapping[str, float]
-    is_complete: bool
 
 
 def train(
@@ -107,8 +43,15 @@ def train(
     accumulate: int = 1,
     options: Mapping[str, Any] | None = None,
     settings: str | Path | None = None,
+    start_from: str | Path | None = None,
     fields_a: Mapping[str, str] | None = None,
     fields_b: Mapping[str, str] | None = None,
+    valid_a: str | Path | None = None,
+    valid_b: str | Path | None = None,
+    valid_fields_a: Mapping[str, str] | None = None,
+    valid_fields_b: Mapping[str, str] | None = None,
+    valid_metric: ValidMetric | None = None,
+    valid_every: int = 1000,
     seed: int = 0,
     average: float = 0.999,
     precision: Precision = "fp32",
@@ -118,8 +61,10 @@ def train(
     save_every: int = 1000,
     sample_every: int = 1000,
     log_every: int = 50,
+    tensorboard: bool = False,
     layout: Literal["safetensors", "upstream"] = "safetensors",
     restart: bool = False,
+    process: Process = ALONE,
     blocked: Iterable[str] = (),
     on_progress: Callable[[Report], None] | None = None,
 ) -> TrainSummary:
@@ -135,13 +80,23 @@ def train(
             as `size`; 0: they stay as they are.
         flip: whether half of the pictures are mirrored.
         steps: how many there are in all.
-        batch_size: pictures of each domain a step; None: the model's usual.
+        batch_size: pictures of each domain a step, of all processes; None: the model's usual.
         accumulate: parts in which a batch is computed, for the sake of memory.
         options: of the training and its networks.
         settings: a settings file of the original program (MUNIT's YAML, an opt.txt), whose options
             hold where `options` says nothing.
+        start_from: a checkpoint, whose networks are taken over before the first step, and whose
+            options of theirs hold where `options` says nothing.
         fields_a: further pictures of each sample of A: {"instance": "DIR[:SUFFIX]"}.
         fields_b: the same for B.
+        valid_a: held-out pictures of A, of which up to 200 are translated to measure checkpoints.
+        valid_b: held-out pictures of B; partners by key, for a paired model or a metric of pairs.
+        valid_fields_a: further pictures of each sample of `valid_a`.
+        valid_fields_b: the same for `valid_b`.
+        valid_metric: "fd", the Fréchet distance in EfficientNet-Lite0's features; "l1", the mean
+            absolute difference from the truth on a scale from -1 to 1; or "lpips" in AlexNet, from
+            the truth. None: "l1" of a paired model, "fd" of others. The least makes OUT/best.
+        valid_every: steps between two validations; there is one after the last step, too.
         seed: of everything that is drawn.
         average: how much of the weights' moving average a step keeps; 0: none.
         precision: "fp32", "bf16" or "fp16".
@@ -151,8 +106,11 @@ def train(
         save_every: steps between two saved states: what a kill can lose.
         sample_every: steps between two sheets of samples; 0: none.
         log_every: steps between two lines of the log.
+        tensorboard: whether event files are written, to OUT/tensorboard.
         layout: of checkpoints: "safetensors", or "upstream" as the original program's.
         restart: remove what an earlier training wrote, and start over.
+        process: this one of those that share the training; each calls `train` with the same
+            arguments.
         blocked: plugins not to import.
         on_progress: called after each step.
 
@@ -172,8 +130,15 @@ def train(
         accumulate=accumulate,
         options=options or {},
         settings_file=None if settings is None else Path(settings),
+        start_from=None if start_from is None else Path(start_from),
         fields_a=fields_a or {},
         fields_b=fields_b or {},
+        valid_a=None if valid_a is None else str(valid_a),
+        valid_b=None if valid_b is None else str(valid_b),
+        valid_fields_a=valid_fields_a or {},
+        valid_fields_b=valid_fields_b or {},
+        valid_metric=valid_metric,
+        valid_every=valid_every,
         seed=seed,
         average=average,
         precision=precision,
@@ -183,58 +148,98 @@ def train(
         save_every=save_every,
         sample_every=sample_every,
         log_every=log_every,
+        tensorboard=tensorboard,
         layout=layout,
         restart=restart,
     )
-    return run(request, blocked, on_progress)
+    return run(request, process, blocked, on_progress)
 
 
 def run(
     request: Request,
+    process: Process = ALONE,
     blocked: Iterable[str] = (),
     on_progress: Callable[[Report], None] | None = None,
     on_start: Callable[[Start], None] | None = None,
 ) -> TrainSummary:
-    """Do what `train` does, its arguments in one; `on_start` is told before the first step."""
+    """Do what `train` does, its arguments in one; `on_start` is told before the first step.
+
+    Only the first process reports.
+    """
     request.check()
-    device = choose_device(request.device)
+    device = choose_device(process.device(request.device))
     training = make_training(discover(blocked), request)
+    batch_size = request.chosen_batch_size(training, process)
     pools = open_pools(request, training)
-    home = Home(request.output)
-    with _written(home):
-        agree(home, request.settings(training), restart=request.restart)
-        training.to(device).train()
-        state = State(
-            training,
-            Stepper(training, device, request.precision),
-            torch.Generator().manual_seed(request.seed),
-            Average(request.average),
-        )
-        home.clear_scratch()
-        if home.state.exists():
-            state.load(home, device)
-        trim_log(home, state.step)
-        workers = default_workers() if request.workers is None else request.workers
-        with ThreadPoolExecutor(max(1, workers)) as pool, arithmetic(torch.get_num_threads()):
-            size = request.batch_size or training.batch_size
+    validation = None
+    with joined(process, device), ExitStack() as stack:
+        home = Home(request.output)
+        if process.is_first:
+            validation = open_validation(request, training, device, blocked)
+            agree(home, request.settings(training, process), restart=request.restart)
+            home.clear_scratch()
+        process.wait()
+        state = _begin(request, training, home, device, process)
+        log = None
+        if process.is_first:
+            trim_log(home, state.step)
+            board = None
+            if request.tensorboard:
+                board = stack.enter_context(open_board(home, state.step))
+            log = Log(home, board)
             if on_start:
-                on_start(_describe(request, state, pools, size, device))
-            share = slice(None)
-            loader = batches(
-                pools,
-                request.augmentation,
-                size,
-                share,
-                state.step,
-                pool if workers else None,
-                _AHEAD,
-            )
-            with closing(loader):
-                return _run_steps(request, home, state, pools, loader, on_progress)
+                on_start(_describe(request, state, pools, batch_size, device, validation))
+        loop = Loop(request, home, state, pools, validation, log, tuple(blocked))
+        loader = stack.enter_context(_loader(request, state, pools, batch_size))
+        stack.enter_context(arithmetic(torch.get_num_threads()))
+        return loop.run(loader, on_progress if process.is_first else None)
+
+
+def _begin(
+    request: Request, training: Training, home: Home, device: torch.device, process: Process
+) -> State:
+    """Return the state of the first step, or the one to go on from."""
+    training.to(device).train()
+    state = State(
+        training,
+        Stepper(training, device, request.precision, process),
+        # another one in each process, and the seed itself in a single one
+        torch.Generator().manual_seed(request.seed * process.size + process.rank),
+        Average(request.average),
+        process,
+    )
+    if home.state.exists():
+        state.load(home, device)
+    return state
+
+
+@contextmanager
+def _loader(
+    request: Request, state: State, pools: Sequence[Pool], batch_size: int
+) -> Iterator[Iterator[Batch]]:
+    """Load the batches from the next step on, or this process's share of them."""
+    workers = default_workers() if request.workers is None else request.workers
+    with ThreadPoolExecutor(max(1, workers)) as pool:
+        loader = batches(
+            pools,
+            request.augmentation,
+            batch_size,
+            state.process.share(batch_size),
+            state.step,
+            pool if workers else None,
+            _AHEAD,
+        )
+        with closing(loader):
+            yield loader
 
 
 def _describe(
-    request: Request, state: State, pools: Sequence[Pool], batch_size: int, device: torch.device
+    request: Request,
+    state: State,
+    pools: Sequence[Pool],
+    batch_size: int,
+    device: torch.device,
+    validation: Validation | None,
 ) -> Start:
     parameters = state.training.parameters()
     return Start(
@@ -245,76 +250,7 @@ def _describe(
         batch_size,
         sum(parameter.numel() for parameter in parameters if parameter.requires_grad),
         str(device),
+        state.process.size,
+        validation,
         state.step,
     )
-
-
-@contextmanager
-def _written(home: Home) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:  # a full disk, most likely
-        raise RunError(
-            f"{home.root} can't be written: {error.strerror}",
-            hint="the same command goes on from the last saved state",
-        ) from None
-
-
-def _run_steps(
-    request: Request,
-    home: Home,
-    state: State,
-    pools: Sequence[Pool],
-    loader: Iterator[Batch],
-    on_progress: Callable[[Report], None] | None,
-) -> TrainSummary:
-    start, resumed, saved = time.perf_counter(), state.step, state.step
-    deadline = None if request.time_limit is None else start + 3600 * request.time_limit
-    losses: dict[str, float] = {}
-    while state.step < request.steps and not (deadline and time.perf_counter() > deadline):
-        parts = _split(next(loader), request.accumulate)
-        losses = state.stepper.step(parts, state.rng, state.step, request.steps)
-        state.step += 1
-        if state.average.decay:
-            state.average.follow(state.training.checkpoint(state.step), state.step)
-        if state.step % request.log_every == 0:
-            write_log(home, state.step, losses)
-        if on_progress:
-            on_progress(Report(state.step, request.steps, losses, resumed))
-        if state.step % request.save_every == 0:
-            _save(request, home, state)
-            saved = state.step
-        if request.sample_every and state.step % request.sample_every == 0:
-            write_checkpoint(home, "latest", _averaged(state), request.layout)
-            write_sheet(request, home, pools, state.step)
-    if state.step != saved or not home.checkpoint("latest").exists():
-        _save(request, home, state)
-    return TrainSummary(
-        request.output,
-        home.checkpoint("latest"),
-        state.step,
-        resumed,
-        time.perf_counter() - start,
-        losses,
-        state.step >= request.steps,
-    )
-
-
-def _split(batch: Batch, parts: int) -> list[Batch]:
-    """Cut a batch into parts of about one size."""
-    split: list[tuple[dict[str, Tensor], ...]] = []
-    for fields in batch:
-        cut = {name: value.chunk(parts) for name, value in fields.items()}
-        count = min(map(len, cut.values()))
-        split.append(tuple({n: v[i] for n, v in cut.items()} for i in range(count)))
-    return list(zip(*split, strict=True))
-
-
-def _save(request: Request, home: Home, state: State) -> None:
-    """Write the checkpoint to use, then the state to go on from."""
-    write_checkpoint(home, "latest", _averaged(state), request.layout)
-    state.save(home)
-
-
-def _averaged(state: State) -> CheckpointFiles:
-    return state.average.applied(state.training.checkpoint(state.step))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from i2ikit.data.grid import lay_out
@@ -14,25 +13,30 @@ from i2ikit.loading import load_model
 from i2ikit.model import Direction, Model
 from i2ikit.training.data import Augmentation, Batch, Pool
 from i2ikit.training.request import Request
-from i2ikit.training.state import Home
-from i2ikit.translation.noise import draw_noise
+from i2ikit.training.samples import translations
+from i2ikit.training.state import Home, writing
 
 _ROWS, _STYLES = 4, 4
 
 
-def write_sheet(request: Request, home: Home, pools: Sequence[Pool], step: int) -> None:
+def write_sheets(
+    request: Request, home: Home, pools: Sequence[Pool], step: int, blocked: Iterable[str] = ()
+) -> dict[Direction, Path]:
     """Write `samples/step-00001000-a2b.png`, and b2a for a model that goes both ways.
 
-    A row an input; its styles are drawn by the row, the same on every sheet.
+    They show the checkpoint "latest". A row an input; its styles are drawn by the row, the same on
+    every sheet.
     """
     augmentation = Augmentation(request.size, request.augmentation.load_size, flip=False)
-    model = load_model(request.model, home.checkpoint("latest"))
+    checkpoint, written = home.checkpoint("latest"), {}
+    model = load_model(request.model, checkpoint, blocked=blocked)
     for direction in model.directions:
         if direction != "a2b":
-            model = load_model(request.model, home.checkpoint("latest"), direction)
+            model = load_model(request.model, checkpoint, direction, blocked=blocked)
         rows = [_row(model, pools, augmentation, direction, place) for place in range(_ROWS)]
-        path = home.root / "samples" / f"step-{step:08d}-{direction}.png"
-        _save(rows, path, home)
+        written[direction] = home.root / "samples" / f"step-{step:08d}-{direction}.png"
+        _save(rows, written[direction], home)
+    return written
 
 
 def _row(
@@ -46,19 +50,9 @@ def _row(
     source, target = _load(pools, augmentation, place)
     if direction == "b2a":
         source, target = target, source
-    inputs = {name: source[name] for name in model.inputs}
-    row = [_shown(next(iter(inputs.values())))]
-    with torch.inference_mode():
-        content = model.encode(**inputs)
-        for index in range(_STYLES if model.noise_shape else 1):
-            style = None
-            if model.noise_shape:
-                noise = draw_noise(0, str(place), index, model.noise_shape)[None]
-                style = model.style_from_noise(noise, content)
-            elif model.reference_inputs:
-                example = {n: {**source, **target}[n] for n in model.reference_inputs}
-                style = model.style_from_reference(**example)
-            row.append(to_pixels(model.decode(content, style)[0]))
+    row = [_shown(source[next(iter(model.inputs))])]
+    made = translations(model, source, target, str(place), _STYLES)
+    row += [to_pixels(picture[0]) for picture in made]
     if len(pools) == 1:
         row.append(_shown(next(iter(target.values()))))
     return row
@@ -83,7 +77,8 @@ def _shown(field: Tensor) -> Pixels:
 
 
 def _save(rows: Sequence[Sequence[Pixels]], path: Path, home: Home) -> None:
-    path.parent.mkdir(exist_ok=True)
-    scratch = home.scratch()
-    lay_out(rows).save(scratch, "PNG")
-    scratch.replace(path)
+    with writing(home):
+        path.parent.mkdir(exist_ok=True)
+        scratch = home.scratch()
+        lay_out(rows).save(scratch, "PNG")
+        scratch.replace(path)

@@ -19,6 +19,7 @@ from torch import Tensor
 from i2ikit.checkpoints import flat
 from i2ikit.errors import CheckpointError, RunError
 from i2ikit.training.contract import CheckpointFiles, Tensors, Training
+from i2ikit.training.process import ALONE, Process
 from i2ikit.training.stepping import Stepper
 
 
@@ -105,10 +106,28 @@ class Home:
         self.folder.mkdir(parents=True, exist_ok=True)
         return self.folder / f"{uuid.uuid4().hex}.part"
 
+    @property
+    def board(self) -> Path:
+        """The folder that TensorBoard reads."""
+        return self.root / "tensorboard"
+
     def clear_scratch(self) -> None:
         """Remove what a killed training had half written."""
         for path in self.folder.glob("*.part"):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+@contextmanager
+def writing(home: Home) -> Iterator[None]:
+    """Turn what files, torch and safetensors raise, of a full disk most likely, into a sentence."""
+    try:
+        yield
+    except (OSError, RuntimeError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise RunError(
+            f"{home.root} can't be written: {reason}",
+            hint="the same command goes on from the last saved state",
+        ) from None
 
 
 def write_checkpoint(home: Home, name: str, files: CheckpointFiles, layout: str) -> Path:
@@ -120,34 +139,23 @@ def write_checkpoint(home: Home, name: str, files: CheckpointFiles, layout: str)
         files: the checkpoint.
         layout: "safetensors", or "upstream" for files as the original program writes them.
     """
-    scratch, target = home.scratch(), home.checkpoint(name)
-    scratch.mkdir()
-    for stem, branch in files.tensors.items():
-        with _saved(home):
+    target = home.checkpoint(name)
+    with writing(home):
+        scratch = home.scratch()
+        scratch.mkdir()
+        for stem, branch in files.tensors.items():
             if layout == "upstream":
                 torch.save(_plain(branch), scratch / (stem + files.suffix))
             else:
                 tensors = {n: v.detach().cpu().contiguous() for n, v in flat(branch)}
                 save_file(tensors, scratch / f"{stem}.safetensors")
-    for file, text in files.texts.items():
-        (scratch / file).write_text(text, encoding="utf-8")
-    if target.exists():
-        target.rename(home.scratch())
-    scratch.rename(target)
-    home.clear_scratch()
+        for file, text in files.texts.items():
+            (scratch / file).write_text(text, encoding="utf-8")
+        if target.exists():
+            target.rename(home.scratch())
+        scratch.rename(target)
+        home.clear_scratch()
     return target
-
-
-@contextmanager
-def _saved(home: Home) -> Iterator[None]:
-    """Turn what torch and safetensors raise, of a full disk most likely, into a sentence."""
-    try:
-        yield
-    except (OSError, RuntimeError, SafetensorError) as error:
-        raise RunError(
-            f"{home.root} can't be written: {str(error).splitlines()[0]}",
-            hint="the same command goes on from the last saved state",
-        ) from None
 
 
 def _plain(branch: Tensor | Tensors) -> Any:
@@ -163,35 +171,44 @@ class State:
     Attributes:
         training: networks and optimizers.
         stepper: applies its updates.
-        rng: draws all numbers.
+        rng: draws all numbers of this process.
         average: of the weights.
+        process: this one of those that share the training.
         step: how many steps were done.
-        best: the least value of the validation metric so far; None before the first.
+        best: the least value of the validation metric so far; None before the first. The first
+            process alone knows it.
     """
 
     training: Training
     stepper: Stepper
     rng: torch.Generator
     average: Average
+    process: Process = ALONE
     step: int = 0
     best: float | None = None
 
     def save(self, home: Home) -> None:
-        """Put the state into its place, whole."""
+        """Put the state into its place, whole; all processes must call it, the first one writes.
+
+        Running statistics of batch norms, in which processes may differ, are the first one's.
+        """
+        rngs = self.process.gather(self.rng.get_state())
+        if not self.process.is_first:
+            return
         optimizers = self.training.optimizers.items()
-        scratch = home.scratch()
         held = {
             "step": self.step,
             "best": self.best,
-            "rng": self.rng.get_state(),
+            "rng": rngs,
             "networks": self.training.state_dict(),
             "optimizers": {name: optimizer.state_dict() for name, optimizer in optimizers},
             "scalers": {name: s.state_dict() for name, s in self.stepper.scalers.items()},
             "average": self.average.tensors,
         }
-        with _saved(home):
+        with writing(home):
+            scratch = home.scratch()
             torch.save(held, scratch)
-        scratch.replace(home.state)
+            scratch.replace(home.state)
 
     def load(self, home: Home, device: torch.device) -> None:
         """Take on the state that `save` has left.
@@ -205,7 +222,8 @@ class State:
             for name, optimizer in self.training.optimizers.items():
                 optimizer.load_state_dict(held["optimizers"][name])
                 self.stepper.scalers[name].load_state_dict(held["scalers"][name])
-            self.rng.set_state(held["rng"].cpu())
+            rngs = held["rng"].cpu().view(self.process.size, -1)
+            self.rng.set_state(rngs[self.process.rank].clone())  # torch crashes on a part of rows
             self.average.tensors = held["average"]
             self.step, self.best = held["step"], held["best"]
         except Exception as error:  # a damaged file raises whatever its parser raises
@@ -228,9 +246,10 @@ def agree(home: Home, settings: Mapping[str, Any], *, restart: bool) -> None:
         others = list(home.root.iterdir()) if home.root.exists() else []
         if any(path != home.folder for path in others):
             raise RunError(f"OUT {home.root} is not empty", hint="choose a new folder")
-        scratch = home.scratch()
-        scratch.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
-        scratch.replace(home.settings)
+        with writing(home):
+            scratch = home.scratch()
+            scratch.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+            scratch.replace(home.settings)
         return
     here = json.loads(json.dumps(settings))
     for name in sorted({*there, *here}):
@@ -256,7 +275,7 @@ def _read_settings(home: Home) -> dict[str, Any] | None:
 
 def _remove(home: Home) -> None:
     """Delete what a training wrote, its settings last."""
-    for name in ("latest", "best", "samples"):
+    for name in ("latest", "best", "samples", "tensorboard"):
         shutil.rmtree(home.root / name, ignore_errors=True)
     home.log.unlink(missing_ok=True)
     home.state.unlink(missing_ok=True)

@@ -13,6 +13,7 @@ from i2ikit.devices import Precision, autocast
 from i2ikit.errors import ModelError, RunError
 from i2ikit.training.contract import Fields, Training, Update
 from i2ikit.training.data import Batch
+from i2ikit.training.process import ALONE, Process
 
 
 class Stepper:
@@ -27,8 +28,10 @@ class Stepper:
         training: Training,
         device: torch.device,
         precision: Precision,
+        process: Process = ALONE,
     ) -> None:
-        """Hold the training, whose networks are on `device`."""
+        """Hold the training, whose networks are on `device`; `process` does a share of it."""
+        self._process = process
         self._training, self._device, self._precision = training, device, precision
         self._rates = {
             name: [group["lr"] for group in optimizer.param_groups]
@@ -45,10 +48,11 @@ class Stepper:
         """Apply the updates of one batch, given in parts that are computed one after the other.
 
         Returns:
-            The terms of the losses, averaged over the parts.
+            The terms of the losses, averaged over the parts and the processes.
 
         Raises:
-            RunError: a term is NaN or infinite, naming it; or the device is out of memory.
+            RunError: a term is NaN or infinite, in any process, naming it; or the device is out of
+                memory.
             ModelError: the training breaks its contract.
         """
         self._set_rates(step, steps)
@@ -69,6 +73,11 @@ class Stepper:
             for group, rate in zip(optimizer.param_groups, self._rates[name], strict=True):
                 group["lr"] = rate * factor
 
+    def rates(self) -> dict[str, float]:
+        """Return the learning rate of each optimizer, as of the last step."""
+        optimizers = self._training.optimizers.items()
+        return {name: optimizer.param_groups[0]["lr"] for name, optimizer in optimizers}
+
     def _updates(self, part: Batch, rng: torch.Generator) -> Iterator[Update]:
         a, b = (self._moved(fields) for fields in part)
         return self._training.updates(a, b, rng)
@@ -80,20 +89,24 @@ class Stepper:
         """Run the parts in lock-step, so that each update sees the gradients of all of them."""
         logged: dict[str, float] = {}
         while True:
-            names: tuple[str, ...] | None = None
+            names: tuple[str, ...] = ()
+            terms: dict[str, float] = {}
             for part in parts:
                 with autocast(self._device, self._precision):
                     update = next(part, None)
                 if update is None:
                     return logged
-                if names is None:
+                if not names:
                     names = tuple(update.optimizers)
                     self._clear(names)
                 for term, value in update.losses.items():
-                    logged[term] = logged.get(term, 0.0) + float(value.detach()) / len(parts)
+                    terms[term] = terms.get(term, 0.0) + float(value.detach()) / len(parts)
                 self._differentiate(names, update.losses, len(parts))
-            _check(logged)
-            self._move(names or ())
+            terms = self._process.average(terms)
+            _check(terms)
+            logged |= {term: logged.get(term, 0.0) + value for term, value in terms.items()}
+            self._process.average_gradients(self._parameters(names))
+            self._move(names)
 
     def _parameters(self, names: Sequence[str]) -> list[nn.Parameter]:
         return [

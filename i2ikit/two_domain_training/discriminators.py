@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from i2ikit.nn import ConvBlock, InstanceNorm, LayerNorm, conv2d
 from i2ikit.training.initial import draw_weights
-from i2ikit.training.losses import lsgan
+from i2ikit.training.losses import cross_entropy, lsgan
 from i2ikit.two_domain_training.options import (
     DiscriminatorNorm,
     GanType,
@@ -83,15 +82,5 @@ def _norm(kind: DiscriminatorNorm, channels: int) -> nn.Module | None:
 
 
 def gan_loss(kind: GanType, answers: Sequence[Tensor], target: float) -> Tensor:
-    """Return how far answers are from 0 or 1, summed over the scales.
-
-    "lsgan" takes them as they are, "nsgan" their logistic function's cross entropy (Goodfellow et
-    al. 2014, arXiv:1406.2661, sec. 3, with the non-saturating loss of the generator).
-    """
-    if kind == "lsgan":
-        return lsgan(answers, target)
-    terms = [
-        F.binary_cross_entropy_with_logits(answer, torch.full_like(answer, target))
-        for answer in answers
-    ]
-    return torch.stack(terms).sum()
+    """Return how far answers are from 0 or 1, summed over the scales."""
+    return (lsgan if kind == "lsgan" else cross_entropy)(answers, target)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Generic, TypeAlias, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Adam
 
-from i2ikit.errors import OptionError
-from i2ikit.model import Model
+from i2ikit.checkpoints import load_strictly
+from i2ikit.model import Model, SizeRule
 from i2ikit.training.contract import Update
 from i2ikit.training.initial import draw_weights
+from i2ikit.two_domain import read_generators
 from i2ikit.two_domain_training.discriminators import MultiScaleDiscriminator
 from i2ikit.two_domain_training.options import (
     AnyTrainingOptions,
@@ -40,7 +42,7 @@ class Domains(nn.Module, Generic[AnyGenerator]):
     A generator is the model whose source and target is its domain.
 
     Attributes:
-        smallest: the shortest side of pictures that the networks take.
+        size: the sides of pictures that all of the networks take.
     """
 
     def __init__(
@@ -58,7 +60,8 @@ class Domains(nn.Module, Generic[AnyGenerator]):
         a = self.generator("a")
         rules = (a.size, a.reference_size or a.size)
         halvings = options.n_layer + options.num_scales - 1
-        self.smallest: int = max(2**halvings, *(rule.minimum for rule in rules))
+        smallest = max(2**halvings, *(rule.minimum for rule in rules))
+        self.size = SizeRule(multiple_of=a.size.multiple_of, minimum=smallest)
 
     def generator(self, domain: Domain) -> AnyGenerator:
         """Return a domain's encoders and decoder."""
@@ -67,6 +70,17 @@ class Domains(nn.Module, Generic[AnyGenerator]):
     def discriminator(self, domain: Domain) -> MultiScaleDiscriminator:
         """Return what tells a domain's pictures from translations into it."""
         return cast("MultiScaleDiscriminator", self.discriminators[domain])
+
+    def start_from(self, path: Path) -> None:
+        """Take over both generators of a file that the model reads; discriminators stay new.
+
+        Raises:
+            CheckpointError: it can't be read, or doesn't fit.
+        """
+        found = read_generators(path)
+        for domain in DOMAINS:
+            where = f"{found.path}, domain {domain.upper()},"
+            load_strictly(self.generator(domain), found.weights[domain], where)
 
     def optimizers(self) -> dict[str, Adam]:
         """Return new optimizers: "dis" of both discriminators, "gen" of both generators."""
@@ -93,13 +107,8 @@ class Domains(nn.Module, Generic[AnyGenerator]):
             rng: goes to `translate` and `losses`.
             translate: makes what the discriminators see.
             losses: gives the generators' terms, the adversarial one among them.
-
-        Raises:
-            OptionError: the pictures are smaller than the networks take.
         """
         images = {"a": a, "b": b}
-        for image in images.values():
-            self._check(image)
         with torch.no_grad():
             fakes = {there: translate(here, there, images[here], rng) for here, there in WAYS}
         weight = self._options.gan_w
@@ -114,15 +123,6 @@ class Domains(nn.Module, Generic[AnyGenerator]):
         for here, there in WAYS:
             terms.update(losses(here, there, images[here], rng))
         yield Update(("gen",), terms)
-
-    def _check(self, image: Tensor) -> None:
-        height, width = image.shape[2:]
-        if min(height, width) < self.smallest:
-            raise OptionError(
-                f"pictures of {width}×{height} are too small for these networks,"
-                f" which take {self.smallest} pixels a side or more",
-                hint="each less of -o num_scales or -o n_layer halves that",
-            )
 
 
 def suited_scales(size: int) -> dict[str, int]:

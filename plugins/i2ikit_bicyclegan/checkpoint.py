@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from i2ikit.checkpoints import read_state_dict, read_tensors
+from i2ikit.checkpoints import part_of, read_state_dict, read_tensors
 from i2ikit.errors import CheckpointError
 from i2ikit.model import Checkpoint
 
@@ -36,8 +36,8 @@ def read(path: Path) -> Checkpoint:
     generator = _read_weights(path)
     beside = _find_encoder(path)
     if any(name.startswith("generator.") for name in generator):
-        encoder, beside = _below("encoder.", generator), None
-        generator = _below("generator.", generator)
+        encoder, beside = part_of(generator, "encoder."), None
+        generator = part_of(generator, "generator.")
     else:
         encoder = _read_weights(beside) if beside else {}
     named = {f"generator.{name}": value for name, value in _modern(generator).items()}
@@ -90,7 +90,7 @@ def _read_weights(path: Path) -> dict[str, Tensor]:
         _refuse_nested(path, read_tensors(path))
         raise
     if all(name.startswith("module.") for name in weights):  # saved from a DataParallel
-        weights = _below("module.", weights)
+        weights = part_of(weights, "module.")
     return weights
 
 
@@ -103,14 +103,6 @@ def _refuse_nested(path: Path, data: object) -> None:
             f"{path} holds 'a' and 'b': it is a MUNIT or UNIT checkpoint, not a BicycleGAN's",
             hint="--model munit or --model unit",
         )
-
-
-def _below(prefix: str, weights: Weights) -> dict[str, Tensor]:
-    return {
-        name.removeprefix(prefix): value
-        for name, value in weights.items()
-        if name.startswith(prefix)
-    }
 
 
 def _modern(weights: Weights) -> dict[str, Tensor]:

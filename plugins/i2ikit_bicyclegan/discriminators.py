@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from i2ikit.training.losses import lsgan
+from i2ikit.training.losses import cross_entropy, lsgan
 from i2ikit_bicyclegan.networks import norm_layers
 from i2ikit_bicyclegan.options import Norm
 from i2ikit_bicyclegan.training_options import (
@@ -62,15 +61,5 @@ def _patch_layers(inputs: int, ndf: int, strides: int, norm: Norm) -> list[nn.Mo
 
 
 def gan_loss(answers: Sequence[Tensor], target: float, mode: GanMode) -> Tensor:
-    """Return how far answers are from 0 (generated) or 1 (real), summed over scales.
-
-    "vanilla" is the cross-entropy of Goodfellow et al. (arXiv:1406.2661, eq. 1), whose generator
-    maximises log D, on answers before the sigmoid.
-    """
-    if mode == "lsgan":
-        return lsgan(answers, target)
-    terms = [
-        F.binary_cross_entropy_with_logits(answer, torch.full_like(answer, target))
-        for answer in answers
-    ]
-    return sum(terms[1:], terms[0])
+    """Return how far answers are from 0 (generated) or 1 (real), summed over scales."""
+    return (lsgan if mode == "lsgan" else cross_entropy)(answers, target)

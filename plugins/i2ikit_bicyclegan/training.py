@@ -12,17 +12,27 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Adam
 
+from i2ikit.checkpoints import load_strictly, part_of
 from i2ikit.errors import UsageError
-from i2ikit.model import RGB, Grey
-from i2ikit.training.contract import CheckpointFiles, Fields, Training, Update, draw
+from i2ikit.model import RGB, Grey, SizeRule
+from i2ikit.training.contract import (
+    CheckpointFiles,
+    Fields,
+    Training,
+    Update,
+    draw,
+    network_options,
+)
 from i2ikit.training.initial import draw_weights
 from i2ikit_bicyclegan.checkpoint import read_opt_txt
 from i2ikit_bicyclegan.discriminators import Discriminator, gan_loss
+from i2ikit_bicyclegan.model import BicycleGan
 from i2ikit_bicyclegan.networks import Generator, StyleEncoder
 from i2ikit_bicyclegan.training_options import BicycleGanTrainingOptions
 
 #: Halvings of the original program's generators.
 _LEVELS = {"unet_128": 7, "unet_256": 8}
+_NO_ENCODER = ("encoder", "none")
 
 
 @dataclass(frozen=True)
@@ -45,6 +55,7 @@ class BicycleGanTraining(Training):
     options: BicycleGanTrainingOptions
     paired = True
     batch_size = 2
+    batch_multiple = 2
 
     @classmethod
     def suited(cls, size: int) -> dict[str, Any]:
@@ -65,12 +76,29 @@ class BicycleGanTraining(Training):
         stated["encoder"] = stated.get("netE", "resnet_256")
         return stated
 
+    @classmethod
+    def start_options(cls, path: Path, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the options of the networks in a checkpoint; one without encoder leaves its open.
+
+        A new encoder is the one that suits the size, or that is given.
+        """
+        del given
+        stated = network_options(BicycleGan, path)
+        return {name: value for name, value in stated.items() if (name, value) != _NO_ENCODER}
+
+    def start_from(self, path: Path) -> None:
+        """Take over G, and E if it is there; discriminators stay new."""
+        weights = BicycleGan.read_checkpoint(path, "a2b").weights
+        load_strictly(self.generator, part_of(weights, "generator."), f"generator of {path}")
+        if encoder := part_of(weights, "encoder."):
+            load_strictly(self.encoder, encoder, f"encoder of {path}")
+
     def __init__(self, options: BicycleGanTrainingOptions | None = None) -> None:
         """Make G, E and the discriminators that have a weight."""
         options = options or BicycleGanTrainingOptions()
         super().__init__(options)
         self.inputs_a = {"image": RGB() if options.input_nc == 3 else Grey()}
-        self.size = options.encoder_side
+        self.size = SizeRule(fixed=(options.encoder_side, options.encoder_side))
         self.generator = Generator(options, use_dropout=options.use_dropout)
         self.encoder = StyleEncoder(options)
         self.discriminators = nn.ModuleDict(_discriminators(options))
@@ -86,12 +114,10 @@ class BicycleGanTraining(Training):
         """Yield the steps of G and E together, of G alone, and of the discriminators.
 
         The discriminators see the pictures of the first step.
-
-        Raises:
-            UsageError: a batch that is odd, or pictures of another size than the encoder reads.
         """
-        options = self.options
-        real, others = self._halves(a["image"], b["image"])
+        options, half = self.options, len(a["image"]) // 2
+        real = Pair(a["image"][:half], b["image"][:half])
+        others = Pair(a["image"][half:], b["image"][half:])
         noise, z = (draw(rng, len(real.a), options.nz, like=real.a) for _ in range(2))
         encoded, losses = self._autoencode(real, noise)
         drawn = Pair(real.a, self.generator(real.a, z)) if options.lambda_GAN2 else None
@@ -108,23 +134,6 @@ class BicycleGanTraining(Training):
             losses["D2"] = self._confusion("D2", others, drawn)
         if losses:
             yield Update(tuple(self.discriminators), losses)
-
-    def _halves(self, a: Tensor, b: Tensor) -> tuple[Pair, Pair]:
-        side = self.options.encoder_side
-        height, width = b.shape[2:]
-        if (height, width) != (side, side):
-            raise UsageError(
-                f"encoder={self.options.encoder} reads pictures of {side}×{side},"
-                f" not {width}×{height}",
-                hint=f"--size {side}, or another -o encoder=… and -o levels=…",
-            )
-        half, rest = divmod(len(a), 2)
-        if rest:
-            raise UsageError(
-                f"BicycleGAN halves its batches, and can't halve {len(a)}",
-                hint="--batch-size 2, 4, …, even for each part and each device",
-            )
-        return Pair(a[:half], b[:half]), Pair(a[half:], b[half:])
 
     def _autoencode(self, real: Pair, noise: Tensor) -> tuple[Pair, dict[str, Tensor]]:
         """Translate with the pictures' own styles; return that, and the terms of the cVAE-GAN."""

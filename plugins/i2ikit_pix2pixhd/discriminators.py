@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from i2ikit.checkpoints import read_state_dict
 from i2ikit.errors import CheckpointError
-from i2ikit.training.losses import lsgan
+from i2ikit.training.losses import cross_entropy, lsgan
 from i2ikit_pix2pixhd.networks import NormFactory
 
 #: For each scale the outputs of each layer; the last layer's are the answers.
@@ -73,19 +73,9 @@ def _conv(in_channels: int, out_channels: int, stride: int) -> nn.Conv2d:
 
 
 def gan_loss(judgement: Judgement, target: float, *, least_squares: bool) -> Tensor:
-    """Return the distance of the answers from 0 or 1, the sum over scales.
-
-    Least squares, or the cross entropy of Goodfellow et al. 2014 (arXiv:1406.2661, eq. 1; of the
-    generator: the non-saturating form), for which the answers are logits.
-    """
+    """Return the distance of the answers from 0 or 1, the sum over scales."""
     answers = [outputs[-1] for outputs in judgement]
-    if least_squares:
-        return lsgan(answers, target)
-    terms = [
-        F.binary_cross_entropy_with_logits(answer, torch.full_like(answer, target))
-        for answer in answers
-    ]
-    return torch.stack(terms).sum()
+    return (lsgan if least_squares else cross_entropy)(answers, target)
 
 
 def feature_matching(fake: Judgement, real: Judgement) -> Tensor:

@@ -12,10 +12,17 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.optim import Adam
 
-from i2ikit.checkpoints import load_strictly
+from i2ikit.checkpoints import load_strictly, part_of
 from i2ikit.errors import SourceError, UsageError
-from i2ikit.model import Content, Style
-from i2ikit.training.contract import CheckpointFiles, Fields, Tensors, Training, Update
+from i2ikit.model import Content, SizeRule, Style
+from i2ikit.training.contract import (
+    CheckpointFiles,
+    Fields,
+    Tensors,
+    Training,
+    Update,
+    network_options,
+)
 from i2ikit.training.initial import draw_weights
 from i2ikit_pix2pixhd import features
 from i2ikit_pix2pixhd.discriminators import (
@@ -46,6 +53,31 @@ class Pix2PixHDTraining(Training):
         """Return the options that an `opt.txt` of the original program states."""
         return read_opt_txt(path)
 
+    @classmethod
+    def start_options(cls, path: Path, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the options of the networks in a checkpoint, which may lack some enhancers."""
+        stated = network_options(Pix2PixHD, path)
+        stated.pop("num_clusters", None)
+        wanted = str(given.get("n_local_enhancers", ""))
+        if wanted.isdecimal():  # each enhancer's layers are half as wide as those within it
+            stated["ngf"] >>= max(0, int(wanted) - stated["n_local_enhancers"])
+        return stated
+
+    def start_from(self, path: Path) -> None:
+        """Take over generator and encoder, or the coarser generator inside.
+
+        Raises:
+            UsageError: `load_pretrain` names a checkpoint, too.
+            CheckpointError: it can't be read, or doesn't fit.
+        """
+        if self.options.load_pretrain:
+            raise UsageError(
+                f"two checkpoints to start from: --start-from {path} and -o load_pretrain="
+                f"{self.options.load_pretrain}",
+                hint="they mean the same: give one",
+            )
+        _start_from(self.model, path)
+
     def __init__(self, options: Pix2PixHDTrainingOptions | None = None) -> None:
         """Make the networks; read those that the options name.
 
@@ -68,7 +100,11 @@ class Pix2PixHDTraining(Training):
         self.vgg_loss = VGGLoss(Path(given.vgg)) if given.vgg and given.lambda_feat else None
         self.inputs_a = self.model.inputs
         rules = (self.model.size, self.model.reference_size)
-        self.size = max(rule.multiple_of for rule in rules if rule)  # they are powers of two
+        self.size = SizeRule(
+            multiple_of=max(rule.multiple_of for rule in rules if rule),  # they are powers of two
+            # the smallest scale must have two pixels, or instance norm has nothing to go by
+            minimum=max(2**given.num_D, *(rule.minimum for rule in rules if rule)),
+        )
         self.optimizers = {
             "generator": Adam(self.model.parameters(), given.lr, (given.beta1, 0.999)),
             "discriminator": Adam(self.discriminator.parameters(), given.lr, (given.beta1, 0.999)),
@@ -147,7 +183,7 @@ def _start_from(model: Pix2PixHD, path: Path) -> None:
         CheckpointError: it can't be read, or doesn't fit.
     """
     read = Pix2PixHD.read_checkpoint(path, "a2b")
-    weights = _part(read.weights, "generator.")
+    weights = part_of(read.weights, "generator.")
     level, levels = read.options["n_local_enhancers"], model.options.n_local_enhancers
     if level < levels:
         weights = _without_head(weights, level)
@@ -155,12 +191,8 @@ def _start_from(model: Pix2PixHD, path: Path) -> None:
         own = model.generator.state_dict()
         weights |= {name: value for name, value in own.items() if name.startswith(finer)}
     load_strictly(model.generator, weights, str(path))
-    if encoder := _part(read.weights, "encoder."):
+    if encoder := part_of(read.weights, "encoder."):
         load_strictly(model.encoder, encoder, str(path))
-
-
-def _part(weights: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {n.removeprefix(prefix): value for n, value in weights.items() if n.startswith(prefix)}
 
 
 def _without_head(weights: Mapping[str, Tensor], level: int) -> dict[str, Tensor]:

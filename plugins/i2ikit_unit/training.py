@@ -17,7 +17,7 @@ from pydantic import Field
 from torch import Tensor
 
 from i2ikit import CheckpointFiles, Training, Update
-from i2ikit.training.contract import Fields, draw
+from i2ikit.training.contract import Fields, draw, network_options
 from i2ikit.two_domain_training.domains import (
     DOMAINS,
     Domains,
@@ -57,12 +57,22 @@ class UnitTraining(Training):
         """Return the options that a YAML file of the original program states."""
         return read_yaml(path, cls.Options).options
 
+    @classmethod
+    def start_options(cls, path: Path, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the options of the networks in a checkpoint."""
+        del given
+        return network_options(Unit, path)
+
+    def start_from(self, path: Path) -> None:
+        """Take over both generators; discriminators stay new."""
+        self.domains.start_from(path)
+
     def __init__(self, options: UnitTrainingOptions | None = None) -> None:
         super().__init__(options)
         self.domains = Domains(Unit, self.options)
         a, b = (self.domains.generator(domain) for domain in DOMAINS)
         self.inputs_a, self.inputs_b = a.inputs, b.inputs
-        self.size = a.size.multiple_of
+        self.size = self.domains.size
         self.optimizers = self.domains.optimizers()
         self._perceptual = read_perceptual(self.options)
 

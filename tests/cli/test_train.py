@@ -50,6 +50,50 @@ def test_json(cli: Cli, domains: list[Path], tmp_path: Path) -> None:
     assert json.loads(out)["is_complete"]
 
 
+def test_it_says_what_it_validates_and_what_was_best(
+    cli: Cli, domains: list[Path], tmp_path: Path
+) -> None:
+    held_out = ("--valid-a", domains[0], "--valid-b", domains[1], "--valid-every", "4")
+    code, out, err = cli("train", "--model", "pairs", *domains, tmp_path / "o", *SMALL, *held_out)
+    assert code == 0
+    assert "validation: l1 of 4 held-out pictures of A, every 4 steps" in err
+    assert f"best checkpoint: {tmp_path / 'o' / 'best'}, validated at 0." in out
+
+
+def test_it_starts_from_a_checkpoint(cli: Cli, domains: list[Path], tmp_path: Path) -> None:
+    first, second = tmp_path / "one", tmp_path / "two"
+    cli("train", "--model", "pairs", *domains, first, *SMALL)
+    latest = first / "latest"
+    code, _, _ = cli("train", "--model", "pairs", *domains, second, *SMALL, "--start-from", latest)
+    assert code == 0
+    assert json.loads((second / ".i2ikit" / "training.json").read_text())["start_from"] == str(
+        latest
+    )
+
+
+@pytest.mark.parametrize(
+    ("size", "rank", "words"),
+    [
+        ("2", "0", "a batch of 1 is no multiple of 2: it is cut into 2 × 1 equal parts"),
+        ("two", "0", "RANK, WORLD_SIZE and LOCAL_RANK are 0, two, 0, not whole numbers"),
+    ],
+)
+def test_processes_are_those_of_torchrun(
+    cli: Cli,
+    domains: list[Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    size: str,
+    rank: str,
+    words: str,
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", size)
+    monkeypatch.setenv("RANK", rank)
+    code, out, err = cli("train", "--model", "pairs", *domains, tmp_path / "out", *SMALL)
+    assert (code, out) == (2, "")
+    assert words in err
+
+
 def test_a_time_limit_leaves_the_rest_for_later(
     cli: Cli, domains: list[Path], tmp_path: Path
 ) -> None:
@@ -67,6 +111,8 @@ def test_a_time_limit_leaves_the_rest_for_later(
         (("--model", "shade", "--field-a", "x"), "write NAME=DIR[:SUFFIX]"),
         (("--model", "shade", "--settings", "x.yaml"), "reads no settings"),
         (("--model", "shade", "--size", "3"), "--size 3 is less than 16"),
+        (("--model", "shade", "--valid-a", "x"), "--valid-b is missing"),
+        (("--model", "shade", "--valid-field-b", "x"), "write NAME=DIR[:SUFFIX]"),
     ],
 )
 def test_wrong_usage_is_one_sentence(

@@ -18,7 +18,7 @@ from torch import Tensor
 from i2ikit.errors import CheckpointError, OptionError, SourceError, UsageError
 from i2ikit.hookspecs import ModelEntry
 from i2ikit.loading import load_model
-from i2ikit.model import RGB, InstanceMap, LabelMap
+from i2ikit.model import RGB, InstanceMap, LabelMap, SizeRule
 from i2ikit.options import make_options
 from i2ikit.plugins import discover, resolve
 from i2ikit.training.contract import CheckpointFiles, Training
@@ -501,9 +501,18 @@ def test_facts_follow_the_options() -> None:
     assert make(no_instance=True, **FEATURES).inputs_a.keys() == {"label", "instance"}
     assert make().inputs_b == {"image": RGB()}
     assert make().paired
-    assert make(n_local_enhancers=2).size == 8
-    assert make(n_downsample_encoder=4, **FEATURES).size == 16
-    assert make(n_downsample_encoder=4).size == 2
+    assert make(n_local_enhancers=2).size == SizeRule(multiple_of=8, minimum=16)
+    assert make(n_downsample_encoder=4, **FEATURES).size == SizeRule(multiple_of=16, minimum=32)
+    assert make(n_downsample_encoder=4).size == SizeRule(multiple_of=2, minimum=4)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{}, LOCAL, {"n_downsample_global": 4}, {"num_D": 5}, {"n_downsample_encoder": 4, **FEATURES}],
+)
+def test_the_least_size_goes_through(given: dict[str, Any]) -> None:
+    training = make(**given)
+    assert steps(training, batch(training, side=training.size.minimum), 1)
 
 
 @pytest.mark.parametrize(

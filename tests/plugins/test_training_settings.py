@@ -94,7 +94,7 @@ def test_an_option_wins_over_the_file_and_the_file_over_the_size(tmp_path: Path)
 @pytest.mark.parametrize("size", [64, 128, 256])
 def test_bicyclegans_depth_follows_the_size(size: int) -> None:
     training = make("bicyclegan", size=size, options={"ngf": 2, "nef": 2, "ndf": 2})
-    assert training.size == training.options.encoder_side == size
+    assert training.size.fixed == (size, size)
 
 
 @pytest.mark.parametrize(

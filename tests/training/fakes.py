@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from pydantic import Field
@@ -16,17 +17,19 @@ from i2ikit import (
     Model,
     ModelEntry,
     Options,
+    SizeRule,
     Training,
     Update,
     hookimpl,
 )
-from i2ikit.checkpoints import read_state_dict
-from i2ikit.training.contract import Fields, draw
+from i2ikit.checkpoints import load_strictly, read_state_dict
+from i2ikit.training.contract import Fields, draw, network_options
 
 
 class ShadeOptions(Options):
     rate: float = Field(0.05, gt=0, description="learning rate")
     noise: float = Field(0.0, ge=0, description="of the target")
+    dropout: float = Field(0.5, ge=0, lt=1, description="of what the critic sees")
     fails_at: int = Field(-1, description="step whose loss is NaN")
 
 
@@ -63,7 +66,7 @@ class ShadeTraining(Training):
         super().__init__(options)
         self.net = Shade()
         self.critic = nn.Linear(3, 1)
-        self.drop = nn.Dropout(0.5)
+        self.drop = nn.Dropout(self.options.dropout)
         self.step = 0
         self.optimizers = {
             "net": Adam(self.net.parameters(), lr=self.options.rate),
@@ -83,6 +86,13 @@ class ShadeTraining(Training):
     def distance(self, fake: Tensor, target: Tensor) -> Tensor:
         return (fake.mean((2, 3)) - target.mean((2, 3))).square().mean()
 
+    @classmethod
+    def start_options(cls, path: Path, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        return network_options(Shade, path)
+
+    def start_from(self, path: Path) -> None:
+        load_strictly(self.net, Shade.read_checkpoint(path, "a2b").weights, str(path))
+
     def checkpoint(self, step: int) -> CheckpointFiles:
         return CheckpointFiles({"shade": self.net.state_dict()}, {"step.txt": str(step)}, ".pth")
 
@@ -97,10 +107,25 @@ class PairedShadeTraining(ShadeTraining):
     """Paired: each translation is brought to its own picture of B."""
 
     paired = True
-    size = 4
+    size = SizeRule(multiple_of=4)
 
     def distance(self, fake: Tensor, target: Tensor) -> Tensor:
         return (fake - target).square().mean()
+
+
+class FixedShadeTraining(PairedShadeTraining):
+    """Paired, and from nothing but its seed."""
+
+    @classmethod
+    def start_options(cls, path: Path, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        return super(ShadeTraining, cls).start_options(path, given)
+
+
+class HalvingShadeTraining(ShadeTraining):
+    """Unpaired, with facts of a training that halves its batches and pictures."""
+
+    size = SizeRule(multiple_of=4, minimum=20)
+    batch_multiple = 2
 
 
 @hookimpl
@@ -109,6 +134,8 @@ def i2ikit_models() -> list[ModelEntry]:
     return [
         ModelEntry("shade", model=f"{module}:Shade", training=f"{module}:ShadeTraining"),
         ModelEntry("pairs", model=f"{module}:Shade", training=f"{module}:PairedShadeTraining"),
+        ModelEntry("halves", model=f"{module}:Shade", training=f"{module}:HalvingShadeTraining"),
+        ModelEntry("fixed", model=f"{module}:Shade", training=f"{module}:FixedShadeTraining"),
         ModelEntry("untrained", model=f"{module}:Shade"),
         ModelEntry("wrong", model=f"{module}:Shade", training=f"{module}:Shade"),
     ]

@@ -13,7 +13,7 @@ from torch import Tensor
 from i2ikit.data.samples import File, Sample
 from i2ikit.errors import SourceError
 from i2ikit.model import RGB, InputKind, InstanceMap, LabelMap
-from i2ikit.training.data import Augmentation, Pool, load_step, make_items
+from i2ikit.training.data import Augmentation, Pool, load_step, make_items, read_arrays
 from tests.conftest import picture
 
 
@@ -66,6 +66,14 @@ def test_nothing_is_mirrored_if_it_must_not(maps: Pool) -> None:
     assert all(row[0] < row[-1] for row in rows)
 
 
+def test_the_middle_is_cut_out_for_measuring(maps: Pool) -> None:
+    augmentation = Augmentation(size=16, load_size=0, flip=True)
+    item = maps.items[0]
+    a, b = augmentation.middle(read_arrays(item), item)
+    assert a["label"][0, 0, 0].tolist() == list(range(12, 28))
+    assert torch.equal(a["label"], columns(b["image"]))
+
+
 def test_an_epoch_has_each_item_once_and_the_next_another_order(maps: Pool) -> None:
     augmentation = Augmentation(size=16, load_size=0, flip=True)
 
@@ -102,4 +110,4 @@ def test_smaller_pictures_grow_to_the_size(tmp_path: Path) -> None:
 def test_a_sample_that_lacks_a_field_is_named(tmp_path: Path) -> None:
     samples = [Sample("x", {"label": File("x", tmp_path)})]
     with pytest.raises(SourceError, match="'x' of domain A has no instance"):
-        make_items(samples, {"label": LabelMap(3), "instance": InstanceMap()}, "a")
+        make_items(samples, {"label": LabelMap(3), "instance": InstanceMap()}, "a", "--field-a")

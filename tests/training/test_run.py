@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
@@ -15,7 +14,6 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import load_file
 
 import i2ikit
 from i2ikit.errors import (
@@ -28,31 +26,9 @@ from i2ikit.errors import (
     SourceError,
     UsageError,
 )
-from i2ikit.training.run import Report
+from i2ikit.training.report import Report
 from tests.conftest import picture
-
-Domains = tuple[Path, Path]
-
-
-def train(domains: Domains, output: Path, model: str = "pairs", **more: Any) -> i2ikit.TrainSummary:
-    settings: dict[str, Any] = {
-        "size": 16,
-        "steps": 20,
-        "batch_size": 2,
-        "save_every": 5,
-        "sample_every": 0,
-        "log_every": 1,
-        **more,
-    }
-    return i2ikit.train(model, *domains, output, **settings)
-
-
-def log(output: Path) -> list[dict[str, float]]:
-    return [json.loads(line) for line in (output / "log.jsonl").read_text().splitlines()]
-
-
-def weights(output: Path) -> dict[str, torch.Tensor]:
-    return load_file(output / "latest" / "shade.safetensors")
+from tests.training.trained import Domains, log, train, weights
 
 
 @pytest.mark.parametrize("model", ["pairs", "shade"])
@@ -228,8 +204,20 @@ def test_a_damaged_state_is_a_sentence(domains: Domains, tmp_path: Path) -> None
         ({"model": "shad"}, UsageError, "unknown model 'shad'"),
         ({"model": "untrained"}, UsageError, "'untrained' can't be trained"),
         ({"model": "wrong"}, PluginError, "is no i2ikit.Training"),
-        ({"size": 18}, UsageError, "--size 18 is no multiple of 4"),
+        ({"size": 18}, UsageError, r"it takes multiples of 4 \(--size 20"),
         ({"size": 4}, UsageError, "--size 4 is less than 16"),
+        ({"size": 17, "model": "halves"}, UsageError, r"it takes multiples of 4 from 20 up"),
+        (
+            {"model": "halves", "size": 20, "batch_size": 3},
+            UsageError,
+            r"batch of 3 is no multiple of 2.*--batch-size 4",
+        ),
+        (
+            {"model": "halves", "size": 20, "accumulate": 2},
+            UsageError,
+            r"batch of 2 is no multiple of 4.*--batch-size 4",
+        ),
+        ({"accumulate": 4}, UsageError, r"batch of 2 is no multiple of 4: it is cut into 1 × 4"),
         ({"steps": 0}, UsageError, "--steps 0 is less than 1"),
         ({"load_size": 8}, UsageError, "--load-size 8 is less than --size 16"),
         ({"average": 1.0}, UsageError, "--average 1 is not in"),
@@ -277,3 +265,20 @@ def test_a_full_disk_is_a_sentence(domains: Domains, tmp_path: Path) -> None:
             train(domains, disk / "out")
     finally:
         subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_it_starts_from_the_weights_of_a_checkpoint(domains: Domains, tmp_path: Path) -> None:
+    """At a rate that moves nothing; the same command goes on, another start is refused."""
+    summary = train(domains, tmp_path / "one")
+    still: dict[str, Any] = {"options": {"rate": 1e-12}, "seed": 5}
+    again = train(domains, tmp_path / "two", **still, start_from=summary.checkpoint)
+    for name, value in weights(tmp_path / "one").items():
+        torch.testing.assert_close(weights(tmp_path / "two")[name], value)
+    train(domains, tmp_path / "two", **still, start_from=summary.checkpoint)
+    with pytest.raises(RunError, match="start_from is"):
+        train(domains, tmp_path / "two", **still, start_from=again.checkpoint)
+
+
+def test_a_training_may_start_from_nothing_but_its_seed(domains: Domains, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="can't start from a checkpoint"):
+        train(domains, tmp_path / "out", "fixed", start_from=tmp_path)
