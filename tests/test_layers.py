@@ -22,7 +22,8 @@ LIGHT = ["", "errors", "hookspecs", "options", "plugins", "builtin", "progress",
 LAYERS = [
     *LIGHT,
     *("devices", "model", "nn", "checkpoints", "two_domain", "data", "loading", "describe"),
-    *("evaluate", "translation", "training", "two_domain_training", "testing", "cli", "__main__"),
+    *("evaluate", "translation", "features", "training", "two_domain_training", "testing"),
+    *("cli", "__main__"),
 ]
 #: Imports that go up, made when a function is called.
 ALLOWED = {("i2ikit.model", "i2ikit.checkpoints")}
@@ -170,6 +171,7 @@ except SystemExit as exit:
         ("plugins", "munit"),
         ("eval --help", "precision-recall"),
         ("eval fid --help", "--convention"),
+        ("features cluster --help", "--num-clusters"),
         ("weights --help", "--download"),
     ],
 )
