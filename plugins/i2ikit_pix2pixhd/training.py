@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.optim import Adam
 
 from i2ikit.checkpoints import load_strictly
+from i2ikit.errors import CheckpointError
 from i2ikit.model import Content, Style
 from i2ikit.training.contract import CheckpointFiles, Fields, Tensors, Training, Update
 from i2ikit.training.initial import draw_weights
@@ -120,13 +121,17 @@ class Pix2PixHDTraining(Training):
         return min(1.0, 2 * (1 - step / steps))
 
     def on_step(self, step: int, steps: int) -> None:
-        """Let only the finest enhancer learn in the first `niter_fix_global` steps."""
+        """Let the global part, and all enhancers but the finest, wait `niter_fix_global` steps.
+
+        The encoder learns from the first step, as upstream's does: its features are inputs of the
+        enhancer, too.
+        """
         if not self.options.niter_fix_global:
             return
         is_fixed = step < self.options.num_fixed_steps(steps)
-        finest = f"generator.model{self.options.n_local_enhancers}_"
+        learning = (f"generator.model{self.options.n_local_enhancers}_", "encoder.")
         for name, parameter in self.model.named_parameters():
-            parameter.requires_grad_(not is_fixed or name.startswith(finest))
+            parameter.requires_grad_(not is_fixed or name.startswith(learning))
 
     def checkpoint(self, step: int) -> CheckpointFiles:
         """Return the generator, and the encoder, as the original program saves its latest."""
@@ -152,7 +157,13 @@ def _start_from(model: Pix2PixHD, path: Path) -> None:
         own = model.generator.state_dict()
         weights |= {name: value for name, value in own.items() if name.startswith(finer)}
     load_strictly(model.generator, weights, str(path))
-    if encoder := _part(read.weights, "encoder."):
+    if model.options.nef:
+        encoder = _part(read.weights, "encoder.")
+        if not encoder:
+            raise CheckpointError(
+                f"{path} has no encoder, though features are to be learned",
+                hint="put its *_net_E beside the generator: they were trained together",
+            )
         load_strictly(model.encoder, encoder, str(path))
 
 

@@ -301,7 +301,7 @@ def test_matched_features_of_the_real_picture_are_constants() -> None:
 
 @pytest.mark.parametrize("share", [0.5, 2])
 def test_the_global_part_waits(share: float) -> None:
-    """Half of four steps, or two: then everything moves."""
+    """Half of four steps, or two: then everything moves. The encoder never waits."""
     training = make(niter_fix_global=share, **LOCAL, **FEATURES)
     stepper = Stepper(training, torch.device("cpu"), "fp32")
     data, rng = batch(training), torch.Generator().manual_seed(0)
@@ -311,8 +311,8 @@ def test_the_global_part_waits(share: float) -> None:
         stepper.step([data], rng, step, 4)
         named = training.model.named_parameters()
         moved.append({name for name, p in named if not torch.equal(p, before[name])})
-    enhancer = {name for name in before if name.startswith("generator.model1_")}
-    assert moved == [enhancer, enhancer, set(before)]
+    first = {name for name in before if name.startswith(("generator.model1_", "encoder."))}
+    assert moved == [first, first, set(before)]
 
 
 # -- checkpoints
@@ -438,6 +438,15 @@ def test_a_start_that_does_not_fit_is_refused(given: dict[str, Any], sentence: s
     base = structure("global_a") | {"input_nc": None}
     with pytest.raises(CheckpointError, match=sentence):
         make(load_pretrain=str(GOLDEN / "global_a"), **(base | {"ngf": 4} | given))
+
+
+def test_a_start_without_its_encoder_is_refused(tmp_path: Path) -> None:
+    """The generator knows its features; new ones would mean something else."""
+    folder = write(make(**FEATURES).checkpoint(0), tmp_path, original=True)
+    (folder / "opt.txt").unlink()
+    (folder / "latest_net_E.pth").unlink()
+    with pytest.raises(CheckpointError, match="has no encoder, though features are to be learned"):
+        make(load_pretrain=str(folder), **FEATURES)
 
 
 def test_missing_files_are_named(tmp_path: Path) -> None:
