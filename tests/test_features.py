@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import numpy as np
 import pytest
 import torch
@@ -69,19 +70,22 @@ def test_it_writes_a_file_beside_the_weights(pictures: Path, checkpoint: Path) -
 def test_pictures_are_resized_as_in_training(
     pictures: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`size` is the shorter side."""
+    """`size` is the shorter side; the model is told what else was asked for."""
     sizes: list[tuple[int, ...]] = []
+    told: list[tuple[int, int]] = []
 
     def note(
         self: Palette, examples: Iterable[Mapping[str, Tensor]], num_clusters: int, seed: int
     ) -> dict[str, Tensor]:
         sizes.extend(tuple(example["image"].shape) for example in examples)
+        told.append((num_clusters, seed))
         return {"colour": torch.zeros(1, 3)}
 
     monkeypatch.setattr(Palette, "cluster_features", note)
     cluster(pictures, checkpoint)
-    cluster(pictures, checkpoint, size=16, restart=True)
+    cluster(pictures, checkpoint, size=16, num_clusters=2, seed=7, restart=True)
     assert sizes == [(1, 3, 8, 12)] * 5 + [(1, 3, 16, 24)] * 5
+    assert told == [(10, 0), (2, 7)]
 
 
 def test_few_pictures_are_loaded_ahead(
@@ -200,13 +204,15 @@ def test_what_makes_no_sense_is_refused(
 
 
 def test_an_empty_set_is_refused(tmp_path: Path, checkpoint: Path) -> None:
-    """A folder, and a tar."""
+    """A folder, and a tar that is empty, which only reading tells."""
     (tmp_path / "in").mkdir()
     with pytest.raises(SourceError, match=r"no pictures in .*in: it is empty"):
         cluster(tmp_path / "in", checkpoint)
-    tarfile.open(tmp_path / "x.tar", "w").close()
-    with pytest.raises(SourceError, match=r"x\.tar"):
-        cluster(tmp_path / "x.tar", checkpoint)
+    url = f"memory://{tmp_path.name}/x.tar"
+    with fsspec.open(url, "wb") as file, tarfile.open(fileobj=file, mode="w"):
+        pass
+    with pytest.raises(SourceError, match=r"x\.tar holds no pictures"):
+        cluster(url, checkpoint)
 
 
 def test_broken_plugins_are_passed_over_where_models_are_named(

@@ -19,7 +19,7 @@ import i2ikit
 from i2ikit.errors import CheckpointError, SourceError, UsageError
 from i2ikit_pix2pixhd.clustering import class_rows, cluster_rows, k_means
 from i2ikit_pix2pixhd.clusters import read_clusters
-from i2ikit_pix2pixhd.features import FeatureTable, pool
+from i2ikit_pix2pixhd.features import pool
 from tests.conftest import pixels
 from tests.plugins.test_pix2pixhd import GOLDEN
 from tests.plugins.test_pix2pixhd import load as load_golden
@@ -70,19 +70,20 @@ def test_k_means_finds_what_is_apart() -> None:
 
 
 def test_of_a_picture_only_its_rows_are_kept() -> None:
-    """Memory grows by F + 1 numbers an instance."""
-    alive: list[weakref.ref[Tensor]] = []
+    """The one before is gone when the next comes."""
+    model, alive = load_golden(GOLDEN / "feat_instance"), list[weakref.ref[Tensor]]()
 
-    def encoded() -> Iterator[tuple[FeatureTable, Tensor]]:
-        for index in range(4):
-            assert all(picture() is None for picture in alive[:-1])
-            ids = torch.full((1, 1, 8, 8), index % 2)
-            features = torch.full((1, 3, 8, 8), float(index))
-            alive.append(weakref.ref(ids))
-            yield pool(features, ids), ids
+    def examples() -> Iterator[dict[str, Tensor]]:
+        for image, ids in golden_pairs():
+            assert all(tensor() is None for tensor in alive[:-2])
+            example = {"image": image.clone(), "instance": ids.clone()}
+            alive.extend(map(weakref.ref, example.values()))
+            yield example
 
-    rows = class_rows(encoded())
-    assert rows[1].tolist() == [[1, 1, 1, 32], [3, 3, 3, 32]]
+    centres = model.cluster_features(examples(), 3, seed=0)
+    assert {name: tuple(values.shape) for name, values in centres.items()} == {
+        str(label): (3, 3) for label in range(5)
+    }
 
 
 def test_instances_that_are_too_small_are_said(tmp_path: Path) -> None:
@@ -101,6 +102,10 @@ def test_instances_that_are_too_small_are_said(tmp_path: Path) -> None:
             restart=True,
         )
     assert (checkpoint / "features_clustered_010.npy").exists()
+
+
+def translate(output: Path, checkpoint: Path) -> None:
+    i2ikit.translate(DATA, output, model="pix2pixhd", checkpoint=checkpoint, style_sample=4)
 
 
 @pytest.mark.parametrize(
@@ -127,6 +132,8 @@ def test_a_trained_checkpoint_draws_styles_from_its_clusters(
         options={**TINY, "label_nc": 5, "feat_num": 3, **given},
     )
     assert (trained.checkpoint / f"latest_net_E{suffix}").exists()
+    with pytest.raises(UsageError, match="make clusters to draw from: i2ikit features cluster"):
+        translate(tmp_path / "out", trained.checkpoint)
     maps = {"label": str(DATA / "train_label")} if given else TRAINING["fields"]
     asked: dict[str, Any] = {"model": "pix2pixhd", "checkpoint": trained.checkpoint, "fields": maps}
     made = i2ikit.features.cluster(DATA / "train_img", num_clusters=4, size=32, **asked)
@@ -136,9 +143,7 @@ def test_a_trained_checkpoint_draws_styles_from_its_clusters(
     first = made.path.read_bytes()
     i2ikit.features.cluster(DATA / "train_img", num_clusters=4, size=32, restart=True, **asked)
     assert made.path.read_bytes() == first
-    i2ikit.translate(
-        DATA, tmp_path / "out", model="pix2pixhd", checkpoint=trained.checkpoint, style_sample=4
-    )
+    translate(tmp_path / "out", trained.checkpoint)
     styles = [pixels(tmp_path / "out" / f"cat_s{index:02}.png") for index in range(4)]
     assert not any(np.array_equal(styles[i], styles[j]) for i in range(4) for j in range(i))
 
