@@ -88,6 +88,7 @@ def cluster(
         I2IError: what and why, in a sentence.
     """
     _check_numbers(num_clusters, seed, size)
+    blocked = tuple(blocked)
     _check_model(discover(blocked), model)
     place, path = choose_device(device), Path(checkpoint)
     network = load(model, path, options=options, blocked=blocked).model.to(place)
@@ -124,7 +125,7 @@ def _check_model(catalogue: Catalogue, name: str) -> None:
     others = [entry.name for entry, _ in catalogue.offered(ModelEntry) if _has_clusters(entry)]
     raise UsageError(
         f"model '{name}' draws no styles from clusters of features",
-        hint=f"those that do: {', '.join(others)}" if others else "no model that is installed does",
+        hint=f"those that do: {', '.join(others) or 'none'}",
     )
 
 

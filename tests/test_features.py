@@ -221,10 +221,14 @@ def test_broken_plugins_are_passed_over_where_models_are_named(
     """One of another model can't hide the answer."""
 
     def strict(entry: i2ikit.ModelEntry) -> type[i2ikit.Model]:
-        if entry.name == "pix2pixhd":
+        if entry.name in broken:
             raise PluginError("broken")
         return resolve_model(entry)
 
+    broken = {"pix2pixhd"}
     monkeypatch.setattr(i2ikit.features, "resolve_model", strict)
     with pytest.raises(UsageError, match="those that do: palette"):
         cluster(pictures, checkpoint, model="tint")
+    broken.add("palette")
+    with pytest.raises(UsageError, match="those that do: none"):
+        cluster(pictures, checkpoint, model="tint", blocked=iter(["munit"]))
