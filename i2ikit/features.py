@@ -20,7 +20,14 @@ from i2ikit.ahead import ahead
 from i2ikit.data.samples import Sample, Source
 from i2ikit.data.sources import open_source
 from i2ikit.devices import arithmetic, choose_device, default_workers
-from i2ikit.errors import PluginError, RunError, SampleError, SourceError, UsageError
+from i2ikit.errors import (
+    CheckpointError,
+    PluginError,
+    RunError,
+    SampleError,
+    SourceError,
+    UsageError,
+)
 from i2ikit.hookspecs import ModelEntry
 from i2ikit.loading import load, resolve_model
 from i2ikit.model import Model
@@ -91,6 +98,11 @@ def cluster(
     blocked = tuple(blocked)
     _check_model(discover(blocked), model)
     place, path = choose_device(device), Path(checkpoint)
+    if not path.exists():
+        raise CheckpointError(
+            f"checkpoint {path} does not exist",
+            hint="clusters are put beside its weights: give their folder or file",
+        )
     network = load(model, path, options=options, blocked=blocked).model.to(place)
     folder = path if path.is_dir() else path.parent
     there = _check_checkpoint(network, path, folder, restart=restart)

@@ -190,7 +190,7 @@ def test_what_a_model_raises_is_a_sentence(
             "--field label is of no use .the encoder takes im",
         ),
         ({"options": {"size": 3}}, UsageError, "unknown option -o size"),
-        ({"checkpoint": "nowhere"}, I2IError, "checkpoint nowhere does not exist"),
+        ({"checkpoint": "nowhere"}, I2IError, "nowhere does not exist .clusters are put beside"),
         ({"source": "nowhere"}, SourceError, "nowhere does not exist"),
     ],
 )
