@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from i2ikit import evaluate
+    from i2ikit import evaluate, features
     from i2ikit.errors import I2IError
     from i2ikit.evaluate.features import Features, Measured
     from i2ikit.evaluate.space import FeatureSpace
@@ -89,6 +89,7 @@ __all__ = [
     "WeightsFile",
     "audit",
     "evaluate",
+    "features",
     "hookimpl",
     "load_model",
     "train",
@@ -101,8 +102,8 @@ def __dir__() -> list[str]:
 
 
 def __getattr__(name: str) -> Any:
-    if name == "evaluate":
-        return importlib.import_module("i2ikit.evaluate")
+    if name in ("evaluate", "features"):
+        return importlib.import_module(f"i2ikit.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'i2ikit' has no attribute '{name}'")
     return getattr(importlib.import_module(_HOMES[name]), name)

@@ -8,7 +8,7 @@ On a CPU its methods are called from several threads at once: they keep nothing 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeAlias
@@ -110,6 +110,8 @@ class Model(nn.Module):
             can't be given that way.
         official_range: how the original program turns [-1, 1] into saved pixels: "round" (half
             up, as i2ikit), "truncate", or "stretch" (each picture's minimum to 0, maximum to 255).
+        cluster_files: the name, without suffix, of files beside a checkpoint's weights that hold
+            clusters of features, with a star for their number ("clusters_*"); "" if it has none.
     """
 
     Options: ClassVar[type[Options]] = NoOptions
@@ -121,6 +123,7 @@ class Model(nn.Module):
     reference_size: SizeRule | None = None
     choice_fields: tuple[str, ...] = ()
     official_range: Literal["round", "truncate", "stretch"] = "round"
+    cluster_files: str = ""
 
     def __init__(self, options: Any = None) -> None:
         """Make the network; `options` is an instance of the class's `Options`."""
@@ -178,6 +181,23 @@ class Model(nn.Module):
     def choices_from_noise(self, noise: Tensor, content: Content) -> list[list[dict[str, int]]]:
         """Return, for each content, the rows from which `style_from_choices` makes this style."""
         raise ModelError(f"{type(self).__name__} has choice_fields but no choices_from_noise")
+
+    def cluster_features(
+        self, examples: Iterable[Mapping[str, Tensor]], num_clusters: int, seed: int
+    ) -> Mapping[str, Tensor]:
+        """Return the centres of a training set's features: of each class, by name, (k, F) float.
+
+        i2ikit saves them, named as `cluster_files`, and `read_checkpoint` takes them in.
+
+        Args:
+            examples: what `style_from_reference` takes of each picture, batches of one, once.
+            num_clusters: the most centres of a class.
+            seed: of all that is drawn.
+
+        Raises:
+            SourceError: there is nothing to cluster in the examples.
+        """
+        raise ModelError(f"{type(self).__name__} has cluster_files but no cluster_features")
 
 
 def map_tree(function: Callable[[Tensor], Any], tree: Tree) -> Tree:

@@ -53,6 +53,7 @@ def check_model(model: Model) -> None:
         _check_noise(model, trial)
         if model.reference_inputs is not None:
             _decode(model, trial.content, _style_from_reference(model, seed=1))
+            _check_clusters(model)
     _expect(_difference(before, model.state_dict()) == 0, "translating changed the state dict")
     _check_round_trip(model, trial)
 
@@ -190,6 +191,19 @@ def _check_noise(model: Model, trial: _Trial) -> None:
         )
 
 
+def _check_clusters(model: Model) -> None:
+    if not model.cluster_files:
+        return
+    most, examples = 2, [_reference_inputs(model, 1, seed) for seed in (1, 2, 3)]
+    first, second = (model.cluster_features(iter(examples), most, seed=1) for _ in range(2))
+    for name, centres in first.items():
+        shape = tuple(centres.shape)
+        legal = len(shape) == 2 and 0 < shape[0] <= most and bool(centres.isfinite().all())
+        wanted = f"at most {most} finite rows"
+        _expect(legal, f"cluster_features made '{name}' of shape {shape}, not {wanted}")
+    _expect(_difference(first, second) == 0, "cluster_features makes others from the same seed")
+
+
 def _check_round_trip(model: Model, trial: _Trial) -> None:
     fresh = type(model)(model.options).eval()
     load_strictly(fresh, model.state_dict(), "the state dict of a model of the same options")
@@ -229,9 +243,12 @@ def _decode(model: Model, content: Content, style: Style, batch: int = 2) -> Ten
 
 
 def _style_from_reference(model: Model, seed: int) -> Style:
+    return _call(model, "style_from_reference", 2, **_reference_inputs(model, 2, seed))
+
+
+def _reference_inputs(model: Model, batch: int, seed: int) -> dict[str, Tensor]:
     size = _sizes(model.reference_size or model.size)[0]
-    inputs = example_inputs(model.reference_inputs or {}, *size, 2, _generator(seed))
-    return _call(model, "style_from_reference", 2, **inputs)
+    return example_inputs(model.reference_inputs or {}, *size, batch, _generator(seed))
 
 
 def _noise(model: Model, seed: int) -> Tensor:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 import torch
 from pydantic import Field
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from i2ikit import (
     RGB,
+    Checkpoint,
     InstanceMap,
     LabelMap,
     Model,
@@ -19,6 +21,7 @@ from i2ikit import (
     SizeRule,
     hookimpl,
 )
+from i2ikit.checkpoints import read_state_dict
 
 
 class Echo(Model):
@@ -62,6 +65,27 @@ class Tint(Model):
     def decode(self, content: dict[str, Tensor], style: Tensor) -> Tensor:
         share = self.options.strength
         return (1 - share) * content["image"] + share * style[:, :, None, None]
+
+
+class Palette(Tint):
+    """Knows the mean colours of a training set, the first few of them."""
+
+    cluster_files = "palette_*"
+
+    def __init__(self, options: TintOptions | None = None) -> None:
+        super().__init__(options)
+        self.gain = torch.nn.Parameter(torch.ones(1))
+
+    @classmethod
+    def read_checkpoint(cls, path: Path, direction: object) -> Checkpoint:
+        file = path / "gain.safetensors" if path.is_dir() else path
+        return Checkpoint(read_state_dict(file), files=(file,))
+
+    def cluster_features(
+        self, examples: Iterable[Mapping[str, Tensor]], num_clusters: int, seed: int
+    ) -> dict[str, Tensor]:
+        means = [self.style_from_reference(**example) for example in examples]
+        return {"colour": torch.cat(means)[:num_clusters]}
 
 
 class Paint(Model):
@@ -126,6 +150,7 @@ def i2ikit_models() -> list[ModelEntry]:
         ModelEntry("echo", model="tests.fakes:Echo"),
         ModelEntry("padded-echo", model="tests.fakes:PaddedEcho"),
         ModelEntry("tint", model="tests.fakes:Tint", options="tests.fakes:TintOptions"),
+        ModelEntry("palette", model="tests.fakes:Palette", options="tests.fakes:TintOptions"),
         ModelEntry("paint", model="tests.fakes:Paint"),
         ModelEntry("fragile", model="tests.fakes:Fragile"),
         ModelEntry("one-way", model="tests.fakes:OneWay"),

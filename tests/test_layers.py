@@ -22,7 +22,7 @@ LIGHT = ["", "errors", "hookspecs", "options", "plugins", "builtin", "progress",
 LAYERS = [
     *LIGHT,
     *("devices", "model", "nn", "checkpoints", "two_domain", "data", "loading", "describe"),
-    *("preparation", "evaluate", "translation", "training", "two_domain_training"),
+    *("preparation", "evaluate", "translation", "features", "training", "two_domain_training"),
     *("testing", "demo", "cli", "__main__"),
 ]
 #: Imports that go up, made when a function is called.
@@ -171,6 +171,7 @@ except SystemExit as exit:
         ("plugins", "munit"),
         ("eval --help", "precision-recall"),
         ("eval fid --help", "--convention"),
+        ("features cluster --help", "--num-clusters"),
         ("weights --help", "--download"),
     ],
 )

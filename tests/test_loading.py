@@ -96,8 +96,8 @@ def test_public_names_are_these() -> None:
     promised = (
         "RGB Checkpoint CheckpointEntry CheckpointFiles FeatureSpace Features FeaturesEntry Grey"
         " I2IError InstanceMap LabelMap Measured MetricEntry Model ModelEntry NoOptions Options"
-        " RunSummary SizeRule TrainSummary Training Update WeightsFile audit evaluate hookimpl"
-        " load_model train translate"
+        " RunSummary SizeRule TrainSummary Training Update WeightsFile audit evaluate features"
+        " hookimpl load_model train translate"
     )
     assert " ".join(i2ikit.__all__) == promised
 

@@ -181,6 +181,18 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
         {"style_from_choices": lambda self, rows, c: -Tint.style_from_choices(self, rows, c)},
         "another style than the one that choices_from_noise names",
     ),
+    "no method for clusters": (
+        {"cluster_files": "f_*"},
+        "Broken has cluster_files but no cluster_features",
+    ),
+    "too many clusters": (
+        {"cluster_files": "f_*", "cluster_features": lambda *given, seed: {"x": torch.ones(3, 1)}},
+        "cluster_features made 'x' of shape (3, 1), not at most 2 finite rows",
+    ),
+    "clusters of another seed": (
+        {"cluster_files": "f_*", "cluster_features": lambda *given, seed: {"x": torch.rand(1, 1)}},
+        "cluster_features makes others from the same seed",
+    ),
 }
 
 

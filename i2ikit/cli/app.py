@@ -13,6 +13,7 @@ from i2ikit.cli.audit import audit
 from i2ikit.cli.checkpoints import checkpoints
 from i2ikit.cli.demo import demo
 from i2ikit.cli.evaluate import evaluate
+from i2ikit.cli.features import features
 from i2ikit.cli.models import models
 from i2ikit.cli.plugins import plugins
 from i2ikit.cli.prepare import prepare
@@ -41,6 +42,11 @@ app.command(epilog="Example: i2ikit models munit")(models)
 app.add_typer(plugins, name="plugins", epilog="Example: i2ikit plugins --json")
 app.command(epilog="Example: i2ikit audit out/")(audit)
 app.add_typer(evaluate, name="eval", epilog="Example: i2ikit eval fid real/ out/")
+app.add_typer(
+    features,
+    name="features",
+    epilog="Example: i2ikit features cluster --model pix2pixhd --checkpoint trained/latest photos/",
+)
 app.command(epilog="Example: i2ikit weights")(weights)
 
 

@@ -1,4 +1,4 @@
-"""Reading the example pictures given with `--style-from`."""
+"""Reading example pictures: those given with `--style-from`, and one at a time."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from torch import Tensor
 
 from i2ikit.data.images import decode_image
 from i2ikit.data.samples import REFERENCE, Sample
+from i2ikit.data.sizes import shrink
 from i2ikit.data.sources import open_source
 from i2ikit.errors import SampleError, SourceError, UsageError
-from i2ikit.model import Model, SizeRule
+from i2ikit.model import Model
 from i2ikit.translation.load import fit_reference
 from i2ikit.translation.network import reference_tensors
 from i2ikit.translation.styles import ReferenceStyles
@@ -53,16 +54,34 @@ def read_references(
 
 
 def _load(model: Model, sample: Sample, device: torch.device) -> dict[str, Tensor]:
-    kinds = model.reference_inputs or {}
-    rule: SizeRule = model.reference_size or model.size
     try:
-        if sample.problem:
-            raise SampleError(sample.problem, hint=_OTHER_INPUTS)
-        arrays = {}
-        for name, kind in kinds.items():
-            file = sample.fields[name]
-            arrays[name] = decode_image(file.read(), kind, file.name).array
-        fitted = fit_reference(arrays, kinds, rule)
+        return load_example(model, sample, device)
     except SampleError as error:
-        raise UsageError(f"--style-from: {error.message}", hint=error.hint) from None
+        hint = _OTHER_INPUTS if sample.problem else error.hint
+        raise UsageError(f"--style-from: {error.message}", hint=hint) from None
+
+
+def load_example(
+    model: Model, sample: Sample, device: torch.device, size: int | None = None
+) -> dict[str, Tensor]:
+    """Return a sample's pictures as `style_from_reference` takes them, a batch of one on `device`.
+
+    Args:
+        model: it takes examples.
+        sample: its fields are the model's `reference_inputs`.
+        device: where the model is.
+        size: the shorter side that pictures are resized to; None: they stay as they are.
+
+    Raises:
+        SampleError: a picture is missing or can't be read, or they differ in size.
+    """
+    if sample.problem:
+        raise SampleError(sample.problem)
+    kinds = model.reference_inputs or {}
+    arrays = {}
+    for name, kind in kinds.items():
+        file = sample.fields[name]
+        array = decode_image(file.read(), kind, file.name).array
+        arrays[name] = array if size is None else shrink(array, kind, size)
+    fitted = fit_reference(arrays, kinds, model.reference_size or model.size)
     return reference_tensors(model, fitted, device)

@@ -140,7 +140,7 @@ def choose_styles(request: Request, model: Model, device: torch.device) -> Style
         raise UsageError(
             f"--style-sample {request.style_sample}: model '{request.model}' draws no styles"
             + (" with this checkpoint" if model.reference_inputs else ""),
-            hint="leave it out" if model.reference_inputs is None else "use --style-from",
+            hint=_other_ways(model),
         )
     if model.reference_inputs is not None:
         raise UsageError(
@@ -148,6 +148,14 @@ def choose_styles(request: Request, model: Model, device: torch.device) -> Style
             hint="give --style-from IMG, DIR or matched:DIR",
         )
     return NoStyles()
+
+
+def _other_ways(model: Model) -> str:
+    """Return what to do where a checkpoint has no styles to draw."""
+    if model.reference_inputs is None:
+        return "leave it out"
+    clusters = ", or make clusters to draw from: i2ikit features cluster"
+    return "use --style-from" + (clusters if model.cluster_files else "")
 
 
 def _example_styles(request: Request, location: str, model: Model, device: torch.device) -> Styles:

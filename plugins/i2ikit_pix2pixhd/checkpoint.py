@@ -18,7 +18,7 @@ from torch import Tensor
 from i2ikit.checkpoints import drop_running_statistics, read_tensors
 from i2ikit.errors import CheckpointError
 from i2ikit.model import Checkpoint
-from i2ikit_pix2pixhd.clusters import pack_clusters, read_clusters
+from i2ikit_pix2pixhd.clusters import FILES, pack_clusters, read_clusters
 
 Weights = dict[str, Tensor]
 
@@ -73,12 +73,13 @@ def find_files(path: Path) -> Files:
     clusters = {
         file.stem: file
         for suffix in (".npy", ".safetensors")  # the second, plain data, replaces the first
-        for file in folder.glob(f"features_clustered_*{suffix}")
+        for file in folder.glob(FILES + suffix)
     }
     if len(clusters) > 1:
         raise CheckpointError(
-            f"{folder} holds several sets of clusters: {', '.join(sorted(clusters))}",
-            hint="leave the one to use beside the weights",
+            f"{folder} holds several sets of clusters:"
+            f" {', '.join(sorted(file.name for file in clusters.values()))}",
+            hint="keep the one to use beside the weights, and move the others away",
         )
     settings = folder / "opt.txt"
     return Files(

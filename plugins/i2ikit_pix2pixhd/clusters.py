@@ -21,6 +21,9 @@ from i2ikit.checkpoints import read_state_dict
 from i2ikit.errors import CheckpointError
 from i2ikit_pix2pixhd.features import IDS_PER_CLASS
 
+#: What files of clusters beside the weights are called, with their number in place of the star.
+FILES = "features_clustered_*"
+
 
 def read_clusters(path: Path) -> dict[int, Tensor]:
     """Return the centres of each class that has any, {class: (k, F) float32}.

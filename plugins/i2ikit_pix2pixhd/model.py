@@ -6,7 +6,7 @@ arXiv:1711.11585.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -25,7 +25,8 @@ from i2ikit.model import (
     SizeRule,
     Style,
 )
-from i2ikit_pix2pixhd import checkpoint, choices, features
+from i2ikit_pix2pixhd import checkpoint, choices, clustering, features
+from i2ikit_pix2pixhd.clusters import FILES
 from i2ikit_pix2pixhd.networks import GlobalGenerator, LocalEnhancer, NormFactory, norm_factory
 from i2ikit_pix2pixhd.options import RGB_CHANNELS, Pix2PixHDOptions
 
@@ -43,6 +44,7 @@ class Pix2PixHD(Model):
 
     Options = Pix2PixHDOptions
     official_range = "truncate"
+    cluster_files = FILES
     options: Pix2PixHDOptions
     clusters: Tensor
 
@@ -100,8 +102,7 @@ class Pix2PixHD(Model):
             if style is None:
                 raise UsageError(
                     "this checkpoint has an encoder but no clusters, so it can't draw styles",
-                    hint="take a style from a picture, or put features_clustered_010.npy beside"
-                    " the weights",
+                    hint="take a style from a picture, or make clusters: i2ikit features cluster",
                 )
             painted = features.paint(style, content["ids"])
             planes = torch.cat([planes, painted.to(planes.dtype)], dim=1)
@@ -141,6 +142,22 @@ class Pix2PixHD(Model):
         return features.pad_tables(
             [self._table(chosen, ids) for chosen, ids in zip(rows, content["ids"], strict=True)]
         )
+
+    def cluster_features(
+        self, examples: Iterable[Mapping[str, Tensor]], num_clusters: int, seed: int
+    ) -> dict[str, Tensor]:
+        """Return the centres of each class's features over a training set, {class: (k, F) float32}.
+
+        Instances are those that the generator was trained with: with `label_feat`, the classes of
+        each picture (where the original program still takes the instances).
+
+        Raises:
+            SourceError: no instance covers more than 1/64 of its picture.
+        """
+        pooled_by = self.options.pooled_by
+        encoded = ((self.style_from_reference(**one), one[pooled_by]) for one in examples)
+        centres = clustering.cluster_rows(clustering.class_rows(encoded), num_clusters, seed)
+        return {str(label): values for label, values in centres.items()}
 
     def _table(self, rows: Sequence[Mapping[str, int]], ids: Tensor) -> tuple[Tensor, Tensor]:
         instances = self._instances(ids)

@@ -1,19 +1,18 @@
-"""pix2pixHD's training (arXiv:1711.11585), and the feature clusters that are made after it."""
+"""pix2pixHD's training (arXiv:1711.11585)."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 from torch.optim import Adam
 
 from i2ikit.checkpoints import load_strictly, part_of
-from i2ikit.errors import SourceError, UsageError
+from i2ikit.errors import CheckpointError, UsageError
 from i2ikit.model import Content, SizeRule, Style
 from i2ikit.training.contract import (
     CheckpointFiles,
@@ -24,7 +23,6 @@ from i2ikit.training.contract import (
     network_options,
 )
 from i2ikit.training.initial import draw_weights
-from i2ikit_pix2pixhd import features
 from i2ikit_pix2pixhd.discriminators import (
     Judgement,
     MultiscaleDiscriminator,
@@ -159,13 +157,17 @@ class Pix2PixHDTraining(Training):
         return min(1.0, 2 * (1 - step / steps))
 
     def on_step(self, step: int, steps: int) -> None:
-        """Let only the finest enhancer learn in the first `niter_fix_global` steps."""
+        """Let the global part, and all enhancers but the finest, wait `niter_fix_global` steps.
+
+        The encoder learns from the first step, as upstream's does: its features are inputs of the
+        enhancer, too.
+        """
         if not self.options.niter_fix_global:
             return
         is_fixed = step < self.options.num_fixed_steps(steps)
-        finest = f"generator.model{self.options.n_local_enhancers}_"
+        learning = (f"generator.model{self.options.n_local_enhancers}_", "encoder.")
         for name, parameter in self.model.named_parameters():
-            parameter.requires_grad_(not is_fixed or name.startswith(finest))
+            parameter.requires_grad_(not is_fixed or name.startswith(learning))
 
     def checkpoint(self, step: int) -> CheckpointFiles:
         """Return the generator, and the encoder, as the original program saves its latest."""
@@ -191,7 +193,13 @@ def _start_from(model: Pix2PixHD, path: Path) -> None:
         own = model.generator.state_dict()
         weights |= {name: value for name, value in own.items() if name.startswith(finer)}
     load_strictly(model.generator, weights, str(path))
-    if encoder := part_of(read.weights, "encoder."):
+    if model.options.nef:
+        encoder = part_of(read.weights, "encoder.")
+        if not encoder:
+            raise CheckpointError(
+                f"{path} has no encoder, though features are to be learned",
+                hint="put its *_net_E beside the generator: they were trained together",
+            )
         load_strictly(model.encoder, encoder, str(path))
 
 
@@ -201,111 +209,3 @@ def _without_head(weights: Mapping[str, Tensor], level: int) -> dict[str, Tensor
     places = [int(m[1]) for name in weights if (m := re.match(rf"{finest}\.(\d+)\.", name))]
     head = f"{finest}.{max(places)}."
     return {name: value for name, value in weights.items() if not name.startswith(head)}
-
-
-#: Instances up to 1/64 of their picture are left out of the clusters.
-_LEAST_SIZE = 0.5
-_RESTARTS = 10
-_CANDIDATES = 4
-_MOST_ROUNDS = 300
-
-
-def cluster_features(
-    model: Pix2PixHD, pairs: Iterable[tuple[Tensor, Tensor]], num_clusters: int, seed: int
-) -> dict[int, Tensor]:
-    """Return the centres of each class's features over a training set, {class: (k, F) float32}.
-
-    K-means, on rows of instances that are large enough: `num_clusters` centres or as many as rows.
-
-    Args:
-        model: with an encoder, in eval mode.
-        pairs: pictures, (B, 3, H, W) in [-1, 1], and instance maps, (B, 1, H, W) int64.
-        num_clusters: the most centres of a class (published: 10).
-        seed: of the starts of k-means.
-
-    Raises:
-        UsageError: the model has no encoder.
-        SourceError: no instance is large enough.
-    """
-    rng = torch.Generator().manual_seed(seed)
-    clusters = {}
-    for label, rows in sorted(instance_features(model, pairs).items()):
-        large = rows[rows[:, -1] > _LEAST_SIZE, :-1]
-        if len(large):
-            clusters[label] = k_means(large, min(num_clusters, len(large)), rng).float()
-    if not clusters:
-        raise SourceError("no instance covers more than 1/64 of its picture: nothing to cluster")
-    return clusters
-
-
-def save_clusters(clusters: Mapping[int, Tensor], num_clusters: int, folder: Path) -> Path:
-    """Write the centres beside a checkpoint, where its reader looks for them; return the file."""
-    path = folder / f"features_clustered_{num_clusters:03}.safetensors"
-    save_file({str(label): centres.contiguous() for label, centres in clusters.items()}, path)
-    return path
-
-
-@torch.no_grad()
-def instance_features(
-    model: Pix2PixHD, pairs: Iterable[tuple[Tensor, Tensor]]
-) -> dict[int, Tensor]:
-    """Return each class's rows, (N, F + 1) double: an instance's mean features, and its size.
-
-    The size is in 32nds of the picture. Instances are those of the instance map even with
-    `label_feat`, as upstream's are. Arguments and errors as `cluster_features`.
-    """
-    if not model.options.nef:
-        raise UsageError("this checkpoint has no encoder, so its features can't be clustered")
-    found: dict[int, list[Tensor]] = {}
-    for image, instance in pairs:
-        height, width = instance.shape[2:]
-        table = features.pool(model.encoder(image)[..., :height, :width], instance)
-        for ids, pooled in zip(instance, table["features"].double().cpu(), strict=True):
-            unique, counts = torch.unique(ids.cpu(), return_counts=True)
-            sizes = counts / (height * width // 32)
-            rows = torch.cat([pooled[: len(unique)], sizes[:, None].double()], dim=1)
-            for label, row in zip(features.class_of(unique).tolist(), rows, strict=True):
-                found.setdefault(label, []).append(row)
-    return {label: torch.stack(rows) for label, rows in found.items()}
-
-
-def k_means(rows: Tensor, num_centres: int, rng: torch.Generator) -> Tensor:
-    """Return the centres, (num_centres, F), of the best of some starts; `rows` is (N, F).
-
-    In torch, for a dozen lines are less than a dependency, and the same on every machine.
-    """
-    results = [_settle(rows, _spread(rows, num_centres, rng)) for _ in range(_RESTARTS)]
-    return min(results, key=lambda centres: float(_distances(rows, centres).amin(1).sum()))
-
-
-def _distances(rows: Tensor, centres: Tensor) -> Tensor:
-    return (rows[:, None] - centres).square().sum(2)
-
-
-def _spread(rows: Tensor, num_centres: int, rng: torch.Generator) -> Tensor:
-    """Draw rows to start from, by their distance to those already drawn.
-
-    Each is the best of some, as scikit-learn's are (Arthur and Vassilvitskii, k-means++: the
-    advantages of careful seeding, 2007, on the greedy variant in its conclusion).
-    """
-    chosen = rows[torch.randint(len(rows), (1,), generator=rng)]
-    while len(chosen) < num_centres:
-        nearest = _distances(rows, chosen).amin(1)
-        weights = nearest if nearest.any() else torch.ones_like(nearest)  # only equal rows left
-        candidates = rows[torch.multinomial(weights, _CANDIDATES, replacement=True, generator=rng)]
-        left = torch.minimum(nearest[:, None], _distances(rows, candidates)).sum(0)
-        chosen = torch.cat([chosen, candidates[left.argmin(), None]])
-    return chosen
-
-
-def _settle(rows: Tensor, centres: Tensor) -> Tensor:
-    """Move each centre to the mean of the rows nearest to it, until none moves (Lloyd 1982)."""
-    for _ in range(_MOST_ROUNDS):
-        nearest = _distances(rows, centres).argmin(1)
-        counts = torch.bincount(nearest, minlength=len(centres))[:, None]
-        sums = torch.zeros_like(centres).index_add_(0, nearest, rows)
-        moved = torch.where(counts > 0, sums / counts.clamp(min=1), centres)
-        if torch.equal(moved, centres):
-            break
-        centres = moved
-    return centres

@@ -49,7 +49,8 @@ class Pix2PixHDTrainingOptions(Pix2PixHDOptions):
     niter_fix_global: float = Field(
         0,
         ge=0,
-        description="steps in which only the finest local enhancer learns; below 1, their share",
+        description="steps in which of the generator only the finest local enhancer learns; below"
+        " 1, their share",
     )
 
     @property

@@ -7,15 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from PIL import Image
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
-from i2ikit.errors import CheckpointError, OptionError, SourceError, UsageError
+from i2ikit.errors import CheckpointError, OptionError
 from i2ikit.hookspecs import ModelEntry
 from i2ikit.loading import load_model
 from i2ikit.model import RGB, InstanceMap, LabelMap, SizeRule
@@ -23,17 +21,10 @@ from i2ikit.options import make_options
 from i2ikit.plugins import discover, resolve
 from i2ikit.training.contract import CheckpointFiles, Training
 from i2ikit.training.stepping import Stepper
-from i2ikit_pix2pixhd.clusters import read_clusters
 from i2ikit_pix2pixhd.discriminators import MultiscaleDiscriminator, feature_matching
 from i2ikit_pix2pixhd.model import Pix2PixHD
 from i2ikit_pix2pixhd.networks import norm_factory
-from i2ikit_pix2pixhd.training import (
-    Pix2PixHDTraining,
-    cluster_features,
-    instance_features,
-    k_means,
-    save_clusters,
-)
+from i2ikit_pix2pixhd.training import Pix2PixHDTraining
 from i2ikit_pix2pixhd.training_options import Pix2PixHDTrainingOptions
 from tests.plugins.test_pix2pixhd import FULL, GOLDEN
 from tests.plugins.test_pix2pixhd import load as load_golden
@@ -310,7 +301,7 @@ def test_matched_features_of_the_real_picture_are_constants() -> None:
 
 @pytest.mark.parametrize("share", [0.5, 2])
 def test_the_global_part_waits(share: float) -> None:
-    """Half of four steps, or two: then everything moves."""
+    """Half of four steps, or two: then everything moves. The encoder never waits."""
     training = make(niter_fix_global=share, **LOCAL, **FEATURES)
     stepper = Stepper(training, torch.device("cpu"), "fp32")
     data, rng = batch(training), torch.Generator().manual_seed(0)
@@ -320,8 +311,8 @@ def test_the_global_part_waits(share: float) -> None:
         stepper.step([data], rng, step, 4)
         named = training.model.named_parameters()
         moved.append({name for name, p in named if not torch.equal(p, before[name])})
-    enhancer = {name for name in before if name.startswith("generator.model1_")}
-    assert moved == [enhancer, enhancer, set(before)]
+    first = {name for name in before if name.startswith(("generator.model1_", "encoder."))}
+    assert moved == [first, first, set(before)]
 
 
 # -- checkpoints
@@ -449,6 +440,15 @@ def test_a_start_that_does_not_fit_is_refused(given: dict[str, Any], sentence: s
         make(load_pretrain=str(GOLDEN / "global_a"), **(base | {"ngf": 4} | given))
 
 
+def test_a_start_without_its_encoder_is_refused(tmp_path: Path) -> None:
+    """The generator knows its features; new ones would mean something else."""
+    folder = write(make(**FEATURES).checkpoint(0), tmp_path, original=True)
+    (folder / "opt.txt").unlink()
+    (folder / "latest_net_E.pth").unlink()
+    with pytest.raises(CheckpointError, match="has no encoder, though features are to be learned"):
+        make(load_pretrain=str(folder), **FEATURES)
+
+
 def test_missing_files_are_named(tmp_path: Path) -> None:
     """Before any step."""
     nowhere = str(tmp_path / "nowhere")
@@ -559,75 +559,3 @@ def test_some_steps_lower_the_reconstruction(given: dict[str, Any]) -> None:
     losses, (before, after) = run()
     assert after < 0.6 * before
     assert run()[0] == losses
-
-
-# -- clusters
-
-
-def golden_pairs() -> list[tuple[Tensor, Tensor]]:
-    """The training pictures of the golden set, in the order of their names."""
-    pairs = []
-    for path in sorted((GOLDEN / "data" / "train_img").iterdir()):
-        image = torch.from_numpy(np.array(Image.open(path))).permute(2, 0, 1)[None] / 255 * 2 - 1
-        ids = np.array(Image.open(GOLDEN / "data" / "train_inst" / path.name))
-        pairs.append((image, torch.from_numpy(ids).long()[None, None]))
-    return pairs
-
-
-@pytest.mark.parametrize("fixture", ["feat_instance", "feat_label_local"])
-def test_rows_and_clusters_are_as_good_as_the_originals(fixture: str) -> None:
-    """Rows in the original order; centres as many, and as near to their rows within 5 %."""
-    expected = load_file(GOLDEN / fixture / "features_golden.safetensors")
-    model = load_golden(GOLDEN / fixture, label_feat="label" in fixture)
-    found = instance_features(model, golden_pairs())
-    clusters = cluster_features(model, golden_pairs(), 10, seed=0)
-    assert sorted(found) == sorted(clusters) == [0, 1, 2, 3, 4]
-    for label, rows in found.items():
-        assert torch.allclose(rows, expected[f"features.{label}"], atol=1e-5)
-        large, centres = rows[rows[:, -1] > 0.5, :-1], expected[f"centers.{label}"]
-        assert clusters[label].shape == centres.shape
-        best, ours = (
-            float(torch.cdist(large, c.double()).amin(1).square().sum())
-            for c in (centres, clusters[label])
-        )
-        assert ours <= best * 1.05 + 1e-8
-
-
-def test_clusters_are_read_beside_the_weights(tmp_path: Path) -> None:
-    """And are the same each time."""
-    training = make(**FEATURES)
-    write(training.checkpoint(0), tmp_path, original=False)
-    model = training.model.eval()
-    rng = torch.Generator().manual_seed(0)
-    ids = torch.randint(2, (2, 1, 16, 16), generator=rng) * 3
-    pairs = [(torch.rand(2, 3, 16, 16, generator=rng) * 2 - 1, ids) for _ in range(3)]
-    clusters = cluster_features(model, pairs, 4, seed=3)
-    path = save_clusters(clusters, 10, tmp_path)
-    assert path.name == "features_clustered_010.safetensors"
-    again = read_clusters(path)
-    assert again.keys() == clusters.keys() == {0, 3}
-    assert all(torch.equal(again[label], clusters[label]) for label in clusters)
-    same = cluster_features(model, pairs, 4, seed=3)
-    assert all(torch.equal(same[label], clusters[label]) for label in clusters)
-    loaded = load_model("pix2pixhd", tmp_path)
-    assert loaded.options.num_clusters == (4, 0, 0, 4)
-
-
-def test_k_means_finds_what_is_apart() -> None:
-    """Also with equal rows, fewer than centres."""
-    rng = torch.Generator().manual_seed(0)
-    middles = torch.tensor([[0.0, 0], [10, 0], [0, 10]], dtype=torch.float64)
-    rows = middles.repeat(20, 1) + torch.randn(60, 2, generator=rng).double() * 0.1
-    centres = k_means(rows, 3, rng)
-    assert float(torch.cdist(middles, centres).amin(1).max()) < 0.1
-    equal = k_means(torch.ones(3, 2, dtype=torch.float64), 3, rng)
-    assert torch.equal(equal, torch.ones(3, 2, dtype=torch.float64))
-
-
-def test_what_can_not_be_clustered_is_said() -> None:
-    """No encoder; no instance that is large enough."""
-    with pytest.raises(UsageError, match="has no encoder"):
-        cluster_features(make().model, [], 10, 0)
-    ids = torch.arange(256).view(1, 1, 16, 16)
-    with pytest.raises(SourceError, match="no instance covers more than 1/64"):
-        cluster_features(make(**FEATURES).model, [(torch.zeros(1, 3, 16, 16), ids)], 10, 0)

@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 
 import i2ikit
 from i2ikit.errors import ModelError, UsageError
+from i2ikit.model import RGB, InstanceMap
 from tests.conftest import picture, pixels
 from tests.fakes import Tint
 from tests.translation.test_run import metadata, tree
@@ -217,6 +218,22 @@ def test_an_unreadable_example_is_refused_before_the_run(pictures: Path, tmp_pat
             pictures, tmp_path / "out", model="tint", style_from=str(tmp_path / "e.png")
         )
     assert not (tmp_path / "out").exists()
+
+
+def test_an_example_without_its_map_is_refused_with_the_flag_for_it(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Tint, "reference_inputs", {"image": RGB(), "instance": InstanceMap()})
+    (tmp_path / "maps" / "a").mkdir(parents=True)
+    Image.new("L", (12, 8)).save(tmp_path / "maps" / "a" / "0.png")
+    with pytest.raises(UsageError, match=r"--style-from: no instance for 'a/1' .*reference\.NAME"):
+        i2ikit.translate(
+            pictures,
+            tmp_path / "out",
+            model="tint",
+            style_from=str(pictures),
+            fields={"reference.instance": str(tmp_path / "maps")},
+        )
 
 
 def test_a_model_that_fails_at_an_example_is_one_sentence(
