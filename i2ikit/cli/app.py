@@ -16,6 +16,8 @@ from i2ikit.cli.evaluate import evaluate
 from i2ikit.cli.models import models
 from i2ikit.cli.plugins import plugins
 from i2ikit.cli.prepare import prepare
+from i2ikit.cli.recipes import recipes
+from i2ikit.cli.run import run
 from i2ikit.cli.shared import Shared
 from i2ikit.cli.train import train
 from i2ikit.cli.translate import translate
@@ -42,6 +44,8 @@ app.add_typer(plugins, name="plugins", epilog="Example: i2ikit plugins --json")
 app.command(epilog="Example: i2ikit audit out/")(audit)
 app.add_typer(evaluate, name="eval", epilog="Example: i2ikit eval fid real/ out/")
 app.command(epilog="Example: i2ikit weights")(weights)
+app.command(epilog="Example: i2ikit run --plan facades-bicyclegan --var data=facades")(run)
+app.command(epilog="Example: i2ikit recipes facades-bicyclegan")(recipes)
 
 
 def _show_version(*, is_asked: bool) -> None:
