@@ -63,6 +63,7 @@ def _parameter(command: str, parameter: TyperArgument | TyperOption, hint: Any) 
     flag = "" if is_argument else max(parameter.opts, key=len)
     metavar = parameter.metavar or ""
     name = _name(parameter, flag)
+    is_output = name in _OUTPUTS and command not in _READ_OUT
     is_place = metavar and (is_argument or any(word in metavar for word in _PLACES))
     return Parameter(
         name=name,
@@ -74,7 +75,8 @@ def _parameter(command: str, parameter: TyperArgument | TyperOption, hint: Any) 
         minimum=bounds[0],
         maximum=bounds[1],
         is_required=parameter.required,
-        is_output=name in _OUTPUTS and command not in _READ_OUT,
+        is_input=not is_output,
+        is_output=is_output,
     )
 
 

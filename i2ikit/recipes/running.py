@@ -17,6 +17,7 @@ from i2ikit.recipes.states import Seen, inspect, look_at, open_digests
 
 #: Exit status of a command that is complete but for inputs that failed.
 WITH_FAILURES = 3
+_PROGRAM = (sys.executable, "-m", "i2ikit")
 #: Seconds that a command has to end by itself after Ctrl-C, which a terminal sends to it too.
 _GRACE = 10.0
 
@@ -186,7 +187,7 @@ def _stale(recipe: Recipe) -> tuple[Path, ...]:
 def _call(found: Seen, blocked: Sequence[str], show: Callable[[str], object] | None) -> int:
     """Run a step's command, and return its exit status; what it prints is kept, and shown."""
     flags = [word for name in blocked for word in ("-p", f"no:{name}")]
-    command = [sys.executable, "-m", "i2ikit", *flags, *found.step.argv]
+    command = [*_PROGRAM, *flags, *found.step.argv]
     kept = found.step.outputs[-1]
     kept.parent.mkdir(parents=True, exist_ok=True)
     with (

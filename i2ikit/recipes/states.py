@@ -104,13 +104,10 @@ def _find_inputs(
 ) -> dict[str, str]:
     """Return hashes of what a step reads, by the recipe's own words for the places."""
     inputs: dict[str, str] = {}
-    own = {_resolved(path) for path in step.outputs}
     made = {_resolved(path) for other in recipe.steps for path in other.outputs}
     made |= {_resolved(lock_path(recipe.out)), _resolved(recipe.out / "steps")}
     for place in _local_places(step, earlier):
         path = _resolved(place)
-        if path in own:
-            continue
         makers = _makers(path, earlier)
         inputs |= {f"{_STEP}{name}": earlier[name].fingerprint for name in makers}
         inside = any(_contains(output, path) for name in makers for output in _of(earlier[name]))
@@ -155,12 +152,14 @@ def _contains(folder: Path, path: Path) -> bool:
 
 def _missing(step: Step, earlier: Mapping[str, Seen]) -> list[str]:
     """Return what a step needs that is not there, and that no step makes."""
-    return [
-        f"{text} is not there"
-        for text in step.needs
-        if "://" not in text and "{" not in text
-        if not any(is_there(c) or _makers(_resolved(c), earlier) for c in _candidates(text))
-    ]
+    gone: dict[str, None] = {}
+    for text in step.needs:
+        is_elsewhere = "://" in text or "{" in text  # a URL, a list of tars
+        found = (is_there(c) or _makers(_resolved(c), earlier) for c in _candidates(text))
+        if not is_elsewhere and not any(found):
+            _, is_named, place = text.rpartition("=")
+            gone[place.rpartition(":")[0] or place if is_named else text] = None
+    return [f"{place} is not there" for place in gone]
 
 
 def _resolved(path: str | Path) -> Path:

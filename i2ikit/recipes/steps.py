@@ -80,7 +80,7 @@ def make_step(
     if len(mistakes.found) > before:
         return None
     texts = {key: list(_texts(child)) for key, child in given.items()}
-    read = [key for key in texts if not known[key].is_output]
+    read = [key for key in texts if known[key].is_input]
     return Step(
         name,
         (*command.name.split(), *_arrange(texts, known.values())),

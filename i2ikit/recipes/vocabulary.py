@@ -28,7 +28,8 @@ class Parameter:
         minimum: of a number.
         maximum: of a number.
         is_required: whether a step must give it.
-        is_output: whether the command writes there.
+        is_input: whether the command reads what is there, if it is a place.
+        is_output: whether the command writes there; both, if it changes what is there.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Parameter:
     minimum: float | None = None
     maximum: float | None = None
     is_required: bool = False
+    is_input: bool = True
     is_output: bool = False
 
     def problem(self, text: str) -> str:
