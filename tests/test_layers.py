@@ -172,6 +172,8 @@ except SystemExit as exit:
         ("eval --help", "precision-recall"),
         ("eval fid --help", "--convention"),
         ("weights --help", "--download"),
+        ("recipes", "facades-bicyclegan"),
+        ("run --help", "--locked"),
     ],
 )
 def test_light_commands_load_neither_torch_nor_numpy(arguments: str, shown: str) -> None:
