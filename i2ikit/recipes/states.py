@@ -152,14 +152,12 @@ def _contains(folder: Path, path: Path) -> bool:
 
 def _missing(step: Step, earlier: Mapping[str, Seen]) -> list[str]:
     """Return what a step needs that is not there, and that no step makes."""
-    gone: dict[str, None] = {}
-    for text in step.needs:
-        is_elsewhere = "://" in text or "{" in text  # a URL, a list of tars
-        found = (is_there(c) or _makers(_resolved(c), earlier) for c in _candidates(text))
-        if not is_elsewhere and not any(found):
-            _, is_named, place = text.rpartition("=")
-            gone[place.rpartition(":")[0] or place if is_named else text] = None
-    return [f"{place} is not there" for place in gone]
+    return [
+        f"{text} is not there"
+        for text in step.needs
+        if "://" not in text and "{" not in text  # a URL, a list of tars
+        if not any(is_there(c) or _makers(_resolved(c), earlier) for c in _candidates(text))
+    ]
 
 
 def _resolved(path: str | Path) -> Path:

@@ -85,7 +85,7 @@ def make_step(
         name,
         (*command.name.split(), *_arrange(texts, known.values())),
         places=tuple(t for key in read for t in texts[key] if _may_be_path(known[key], t)),
-        needs=tuple(t for key in read for t in texts[key] if known[key].kind == "place"),
+        needs=tuple(t for key in read for t in texts[key] if _must_be_there(known[key])),
         outputs=(*_outputs(texts, known.values()), folder / f"{name}.out"),
     )
 
@@ -104,6 +104,11 @@ def _check(parameter: Parameter, node: Node, path: str, mistakes: Mistakes) -> N
             continue  # a variable that is unknown: that mistake is noted
         elif problem := parameter.problem(value.value):
             mistakes.add(value.place, path, f"'{value.value}' {problem}")
+
+
+def _must_be_there(parameter: Parameter) -> bool:
+    """Tell the places that are arguments; what a flag names may be found elsewhere, by its name."""
+    return parameter.kind == "place" and not parameter.flag
 
 
 def _may_be_path(parameter: Parameter, text: str) -> bool:

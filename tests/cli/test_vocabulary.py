@@ -72,6 +72,8 @@ def test_each_out_is_known_to_be_written_or_read() -> None:
     }
     assert outs == {
         ("audit", False),
+        ("checkpoints pack", True),
+        ("demo", True),
         ("eval cis", False),
         ("eval lpips", False),
         ("eval stats", True),
