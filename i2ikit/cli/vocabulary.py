@@ -24,7 +24,7 @@ _READ_OUT = {"audit", "eval lpips", "eval cis"}
 _OPTIONS_OF: dict[str, Literal["model", "training"]] = {"translate": "model", "train": "training"}
 _OUTPUTS = {"out", "output"}
 #: In a metavar, these say that the value is a place.
-_PLACES = ("DIR", "FILE", "REF")
+_PLACES = ("DIR", "FILE", "IMAGES", "LABELS", "PATH", "REF")
 
 
 def read_vocabulary(app: typer.Typer) -> Vocabulary:

@@ -42,6 +42,20 @@ def test_kinds_and_choices_are_those_of_the_annotations() -> None:
     assert not parameter("train", "seed").is_required
 
 
+def test_each_text_is_known_to_be_no_place() -> None:
+    """A new flag's text is a place only if its metavar says so; a change there must be seen."""
+    texts = {
+        found.name
+        for command in VOCABULARY.values()
+        for found in command.parameters
+        if found.kind == "text" and not found.choices
+    }
+    assert texts == {
+        *("model", "name", "option", "device", "batch-size", "features", "convention", "metrics"),
+        *("classifier", "segmenter", "pairs", "relabel", "download"),
+    }
+
+
 def test_forms_are_told_apart() -> None:
     assert parameter("translate", "field").form == "named"
     assert parameter("eval labels", "ignore").form == "many"
