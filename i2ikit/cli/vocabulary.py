@@ -20,8 +20,14 @@ _NO_STEPS = {"run", "recipes"}
 _NO_PARAMETERS = {"plan", "shard", "time-limit"}
 #: Commands that read what another one has written to OUT.
 _READ_OUT = {"audit", "eval lpips", "eval cis"}
+#: What a command reads and adds to.
+_CHANGED = {("features cluster", "checkpoint")}
 #: Whose options a command's `option` sets.
-_OPTIONS_OF: dict[str, Literal["model", "training"]] = {"translate": "model", "train": "training"}
+_OPTIONS_OF: dict[str, Literal["model", "training"]] = {
+    "translate": "model",
+    "features cluster": "model",
+    "train": "training",
+}
 _OUTPUTS = {"out", "output"}
 #: In a metavar, these say that the value is a place.
 _PLACES = ("DIR", "FILE", "IMAGES", "LABELS", "PATH", "REF")
@@ -76,7 +82,7 @@ def _parameter(command: str, parameter: TyperArgument | TyperOption, hint: Any) 
         maximum=bounds[1],
         is_required=parameter.required,
         is_input=not is_output,
-        is_output=is_output,
+        is_output=is_output or (command, name) in _CHANGED,
     )
 
 

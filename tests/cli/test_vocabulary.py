@@ -99,6 +99,12 @@ def test_each_out_is_known_to_be_written_or_read() -> None:
     }
 
 
+def test_clusters_are_added_to_the_checkpoint_that_is_read() -> None:
+    checkpoint = parameter("features cluster", "checkpoint")
+    assert checkpoint.is_input
+    assert checkpoint.is_output
+
+
 def test_recipes_are_no_steps_and_steps_are_done_whole() -> None:
     assert not {"run", "recipes"} & set(VOCABULARY)
     names = {found.name for command in VOCABULARY.values() for found in command.parameters}

@@ -20,6 +20,7 @@ VOCABULARY = {
         "copy", (IN, OUT, Parameter("times", "--times", kind="int", minimum=1, maximum=9))
     ),
     "count": Command("count", (IN,)),
+    "add": Command("add", (Parameter("to", kind="place", is_output=True),)),
     "end": Command("end", (Parameter("status", kind="int", is_required=True),)),
     "wait": Command("wait", (OUT,)),
     "say": Command(

@@ -122,6 +122,18 @@ def test_a_folder_around_outputs_depends_on_their_steps(write: Write, read: Load
     assert of(read("steps.copy.times=2"), "count").state == "changed"
 
 
+def test_what_reads_a_place_depends_on_the_step_that_added_to_it(write: Write, read: Load) -> None:
+    Path("a").write_text("x")
+    write(
+        'steps:\n  copy: {in: a, out: "${out}/x"}\n  add: {to: "${out}/x"}\n'
+        '  count: {in: "${out}/x"}\n'
+    )
+    run(read())
+    assert set(states(read()).values()) == {"done"}
+    assert of(read(), "add").needed_steps == ["copy"]
+    assert of(read(), "count").needed_steps == ["copy", "add"]
+
+
 def test_places_in_fields_and_options_are_inputs(write: Write, read: Load) -> None:
     Path("maps").mkdir()
     Path("maps/1").write_text("x")

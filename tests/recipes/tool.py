@@ -1,7 +1,8 @@
 """A program with commands like those of i2ikit, that start at once; told by its last words.
 
 copy [--times N] IN OUT     a file or folder into the folder OUT; refuses an OUT of another N
-count IN                    prints how many files there are
+add TO                      a file to a folder
+    count IN                    prints how many files there are
 end STATUS                  exits so
 wait OUT                    writes OUT, and waits for Ctrl-C
 """
@@ -34,6 +35,8 @@ def main(command: str, *words: str) -> None:
         source = Path(words[0])
         found = [path for path in [source, *source.rglob("*")] if path.is_file()]
         sys.stdout.write(f"{len(found)}\n")
+    elif command == "add":
+        Path(words[0], "added").write_text("")
     elif command == "end":
         sys.exit(int(words[0]))
     else:
