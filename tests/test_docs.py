@@ -4,7 +4,8 @@ The blocks of a page run in order, in a fresh folder that `make_workspace` fills
 
 - `console`: lines that begin with `$` are run, and what they print stands below them;
 - `bash`: each `i2ikit` command must be one that the program understands;
-- `python`: is run.
+- `python`: is run;
+- `yaml`: if it begins with `# FILE`, it is written there.
 
 After a change, `python -m tests.test_docs --write` brings the outputs up to date.
 """
@@ -111,12 +112,16 @@ def render(page: Path, folder: Path) -> str:
 
     def replace(match: re.Match[str]) -> str:
         language, block = match.groups()
+        if language == "yaml":
+            if name := re.match(r"# (\S+\.yaml)\n", block):
+                Path(name[1]).write_text(block)
+            return match.group()
         if language == "python":
             exec(block, names)
             return match.group()
         return f"```console\n{terminal.show(block)}```"
 
-    pattern = r"^```(console|python)\n(.*?)^```$"
+    pattern = r"^```(console|python|yaml)\n(.*?)^```$"
     with contextlib.chdir(folder), patch.dict(os.environ, {"HOME": str(folder)}):
         return re.sub(pattern, replace, page.read_text(), flags=re.MULTILINE | re.DOTALL)
 

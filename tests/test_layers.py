@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 PLUGINS = sorted(path.name for path in (ROOT / "plugins").glob("i2ikit_*"))
 
 #: i2ikit/__init__.py is "": it resolves public names when they are first used.
-LIGHT = ["", "errors", "hookspecs", "options", "plugins", "builtin", "progress", "ahead"]
+LIGHT = ["", "errors", "hookspecs", "options", "plugins", "builtin", "progress", "ahead", "recipes"]
 #: Lowest first; a module imports its own layer and those before it.
 LAYERS = [
     *LIGHT,
@@ -173,6 +173,8 @@ except SystemExit as exit:
         ("eval fid --help", "--convention"),
         ("features cluster --help", "--num-clusters"),
         ("weights --help", "--download"),
+        ("recipes", "facades-bicyclegan"),
+        ("run --help", "--locked"),
     ],
 )
 def test_light_commands_load_neither_torch_nor_numpy(arguments: str, shown: str) -> None:

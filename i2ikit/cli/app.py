@@ -17,6 +17,8 @@ from i2ikit.cli.features import features
 from i2ikit.cli.models import models
 from i2ikit.cli.plugins import plugins
 from i2ikit.cli.prepare import prepare
+from i2ikit.cli.recipes import recipes
+from i2ikit.cli.run import run
 from i2ikit.cli.shared import Shared
 from i2ikit.cli.train import train
 from i2ikit.cli.translate import translate
@@ -48,6 +50,8 @@ app.add_typer(
     epilog="Example: i2ikit features cluster --model pix2pixhd --checkpoint trained/latest photos/",
 )
 app.command(epilog="Example: i2ikit weights")(weights)
+app.command(epilog="Example: i2ikit run --plan facades-bicyclegan --var data=facades")(run)
+app.command(epilog="Example: i2ikit recipes facades-bicyclegan")(recipes)
 
 
 def _show_version(*, is_asked: bool) -> None:
