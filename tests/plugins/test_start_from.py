@@ -11,11 +11,12 @@ import torch
 from PIL import Image
 
 import i2ikit
+from i2ikit.checkpoints import flat
 from i2ikit.errors import CheckpointError, OptionError, UsageError
 from i2ikit.plugins import discover
 from i2ikit.training.contract import Training
 from i2ikit.training.request import Request, make_training
-from i2ikit.training.state import Home, flat, write_checkpoint
+from i2ikit.training.state import Home, write_checkpoint
 from tests.conftest import GOLDEN, picture
 
 #: What no checkpoint tells: of the discriminators, and of the maps that a generator takes.
