@@ -71,10 +71,10 @@ def train(
     field_a: Annotated[list[str] | None, _FieldFlag] = None,
     field_b: Annotated[list[str] | None, _FieldFlag] = None,
     valid_a: Annotated[
-        str | None, typer.Option(metavar="A", help="Held-out pictures of A: OUT/best is by them.")
+        str | None, typer.Option(metavar="DIR", help="Held-out pictures of A: OUT/best is by them.")
     ] = None,
     valid_b: Annotated[
-        str | None, typer.Option(metavar="B", help="Held-out pictures of B.")
+        str | None, typer.Option(metavar="DIR", help="Held-out pictures of B.")
     ] = None,
     valid_field_a: Annotated[list[str] | None, _FieldFlag] = None,
     valid_field_b: Annotated[list[str] | None, _FieldFlag] = None,

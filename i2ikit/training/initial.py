@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal, TypeAlias
 
 from torch import nn
@@ -26,6 +27,11 @@ def draw_weights(network: nn.Module, kind: Init, gain: float = 0.02) -> None:
         elif isinstance(module, nn.BatchNorm2d):
             nn.init.normal_(module.weight, 1.0, gain)
             nn.init.zeros_(module.bias)
+
+
+def gain_of(kind: Init) -> float:
+    """Return the gain that MUNIT's program draws with: sqrt(2) but for "gaussian"."""
+    return 0.02 if kind == "gaussian" else math.sqrt(2)
 
 
 def _draw(layer: nn.Conv2d | nn.ConvTranspose2d | nn.Linear, kind: Init, gain: float) -> None:

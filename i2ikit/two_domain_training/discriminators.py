@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from i2ikit.nn import ConvBlock, InstanceNorm, LayerNorm, conv2d
-from i2ikit.training.initial import draw_weights
+from i2ikit.training.initial import draw_weights, gain_of
 from i2ikit.training.losses import cross_entropy, lsgan
 from i2ikit.two_domain_training.options import (
     DiscriminatorNorm,
@@ -27,11 +27,11 @@ class MultiScaleDiscriminator(nn.Module):
     """
 
     def __init__(self, channels: int, options: TwoDomainTrainingOptions) -> None:
-        """Make networks for pictures of so many channels; weights are drawn from N(0, 0.02)."""
+        """Make networks for pictures of so many channels; weights are drawn as `dis_init` says."""
         super().__init__()
         self.gan_type = options.gan_type
         self.cnns = nn.ModuleList(_cnn(channels, options) for _ in range(options.num_scales))
-        draw_weights(self, "gaussian")
+        draw_weights(self, options.dis_init, gain_of(options.dis_init))
         if options.dis_norm == "sn":  # after drawing, which would be undone by it
             for cnn in self.cnns:
                 for block in list(cnn.children())[1:-1]:

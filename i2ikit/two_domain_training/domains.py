@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Generic, TypeAlias, TypeVar, cast
@@ -14,7 +13,7 @@ from torch.optim import Adam
 from i2ikit.checkpoints import load_strictly
 from i2ikit.model import Model, SizeRule
 from i2ikit.training.contract import Update
-from i2ikit.training.initial import draw_weights
+from i2ikit.training.initial import draw_weights, gain_of
 from i2ikit.two_domain import read_generators
 from i2ikit.two_domain_training.discriminators import MultiScaleDiscriminator
 from i2ikit.two_domain_training.options import (
@@ -56,7 +55,7 @@ class Domains(nn.Module, Generic[AnyGenerator]):
         self.discriminators = nn.ModuleDict(
             {domain: MultiScaleDiscriminator(own.input_dim, own) for domain, own in both.items()}
         )
-        draw_weights(self.generators, options.init, _gain(options))
+        draw_weights(self.generators, options.init, gain_of(options.init))
         a = self.generator("a")
         rules = (a.size, a.reference_size or a.size)
         halvings = options.n_layer + options.num_scales - 1
@@ -148,7 +147,3 @@ def step_rate(options: TwoDomainTrainingOptions, step: int) -> float:
         return 1.0
     rate: float = options.gamma ** (step // options.step_size)
     return rate
-
-
-def _gain(options: TwoDomainTrainingOptions) -> float:
-    return 0.02 if options.init == "gaussian" else math.sqrt(2)

@@ -32,6 +32,10 @@ class TwoDomainTrainingOptions(TwoDomainOptions):
     vgg: str = Field("", description="file of VGG16's weights, as torchvision has them")
     dis_dim: int = Field(64, ge=1, le=1024, description="channels of a discriminator's first layer")
     dis_norm: DiscriminatorNorm = Field("none", description="norm of a discriminator's layers")
+    dis_init: Init = Field(
+        "gaussian",
+        description="how their first weights are drawn; narrow ones learn sooner with kaiming",
+    )
     dis_activ: Activation = Field("lrelu", description="activation of a discriminator's layers")
     dis_pad_type: Padding = Field("reflect", description="padding of a discriminator's layers")
     n_layer: int = Field(4, ge=1, le=8, description="how often a discriminator halves the picture")

@@ -77,3 +77,10 @@ def test_cross_entropy_is_offered() -> None:
     fake = torch.stack([-(1 - answer.sigmoid()).log().mean() for answer in answers(dis, b)]).sum()
     torch.testing.assert_close(dis.loss(a, b), real + fake)
     torch.testing.assert_close(dis.generator_loss(a), real)
+
+
+@pytest.mark.parametrize(("kind", "deviation"), [("gaussian", 0.02), ("kaiming", (2 / 256) ** 0.5)])
+def test_first_weights_are_drawn_as_asked(kind: str, deviation: float) -> None:
+    options = TwoDomainTrainingOptions.model_validate({"dis_dim": 16, "dis_init": kind})
+    weight = MultiScaleDiscriminator(3, options).state_dict()["cnns.0.1.conv.weight"]
+    assert float(weight.std()) == pytest.approx(deviation, rel=0.1)
