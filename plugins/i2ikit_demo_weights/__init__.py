@@ -19,7 +19,7 @@ def i2ikit_checkpoints() -> list[CheckpointEntry]:
             "bicyclegan",
             "relief→satellite",
             _RELIEF,
-            "ac59d8db9fb612f394dd5839721ec0211b22fb56ddedaa0f1f71cb0370da09c8",
+            "660428e2ac9794f2a08e7ff66ea25b001052df5115dab38856a4310f0566be7d",
         ),
     ]
 
