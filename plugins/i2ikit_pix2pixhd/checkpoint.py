@@ -179,6 +179,7 @@ def _generator_options(weights: Weights, path: Path) -> dict[str, Any]:
         "n_downsample_global": _num_downsamplings(weights),
         "n_blocks_global": _num_blocks(weights, "model"),
         "n_local_enhancers": num_enhancers,
+        "upsample": _upsampling(weights),
         "norm": "batch" if _is_batch_norm(weights) else "instance",
     } | ({"n_blocks_local": _num_blocks(weights, "model1_2")} if num_enhancers else {})
 
@@ -200,11 +201,21 @@ def _encoder_options(weights: Weights, path: Path) -> dict[str, Any]:
 
 
 def _num_downsamplings(weights: Weights) -> int:
-    """Count the 3×3 convolutions outside blocks: one down and one up for each level."""
-    convs = [
-        n for n, w in weights.items() if re.fullmatch(r"model\.\d+\.weight", n) and w.dim() == 4
-    ]
-    return sum(weights[name].shape[-1] == 3 for name in convs) // 2
+    return len(_scalings(weights)) // 2
+
+
+def _upsampling(weights: Weights) -> str:
+    """Tell transposed convolutions, whose weights name the inputs first, from plain ones."""
+    ups = _scalings(weights)[_num_downsamplings(weights) :]
+    return "bilinear" if ups and ups[0].shape[0] < ups[0].shape[1] else "basic"
+
+
+def _scalings(weights: Weights) -> list[Tensor]:
+    """Return the 3×3 convolutions outside blocks, in order: one down and one up for each level."""
+    named = {
+        int(m[1]): w for n, w in weights.items() if (m := re.fullmatch(r"model\.(\d+)\.weight", n))
+    }
+    return [w for _, w in sorted(named.items()) if w.dim() == 4 and w.shape[-1] == 3]
 
 
 def _num_blocks(weights: Weights, part: str) -> int:

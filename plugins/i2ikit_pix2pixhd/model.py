@@ -175,9 +175,9 @@ def _generator(options: Pix2PixHDOptions, norm: NormFactory) -> GlobalGenerator 
     channels = (options.num_channels, RGB_CHANNELS, options.ngf)
     depth = (options.n_downsample_global, options.n_blocks_global)
     if not options.n_local_enhancers:
-        return GlobalGenerator(*channels, *depth, norm)
+        return GlobalGenerator(*channels, *depth, norm, options.upsample)
     local = (options.n_local_enhancers, options.n_blocks_local)
-    return LocalEnhancer(*channels, *depth, *local, norm)
+    return LocalEnhancer(*channels, *depth, *local, norm, options.upsample)
 
 
 def _encoder(options: Pix2PixHDOptions, norm: NormFactory) -> GlobalGenerator:

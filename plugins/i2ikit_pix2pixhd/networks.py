@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 NormFactory: TypeAlias = Callable[[int], nn.Module]
+Upsampling: TypeAlias = Literal["basic", "bilinear"]
 
 
 class ImageBatchNorm2d(nn.BatchNorm2d):
@@ -33,6 +34,20 @@ def norm_factory(
     if norm == "instance":
         return nn.InstanceNorm2d
     return nn.BatchNorm2d if stats == "stored" else ImageBatchNorm2d
+
+
+class UpsampledConv2d(nn.Conv2d):
+    """Bilinear to twice the size, then a 3×3 convolution; it leaves no checkerboards.
+
+    Odena et al. 2016, "Deconvolution and Checkerboard Artifacts" (Distill).
+    """
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__(in_channels, out_channels, 3, padding=1, padding_mode="reflect")
+
+    def forward(self, x: Tensor) -> Tensor:
+        larger = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+        return super().forward(larger)
 
 
 class ResidualBlock(nn.Module):
@@ -69,10 +84,11 @@ class GlobalGenerator(nn.Module):
         num_downsamplings: int,
         num_blocks: int,
         norm: NormFactory,
+        upsampling: Upsampling = "basic",
     ) -> None:
         super().__init__()
         self.model = nn.Sequential(
-            *_trunk(in_channels, width, num_downsamplings, num_blocks, norm),
+            *_trunk(in_channels, width, num_downsamplings, num_blocks, norm, upsampling),
             *_head(width, out_channels),
         )
 
@@ -98,11 +114,13 @@ class LocalEnhancer(nn.Module):
         num_enhancers: int,
         num_local_blocks: int,
         norm: NormFactory,
+        upsampling: Upsampling = "basic",
     ) -> None:
         super().__init__()
         self.num_enhancers = num_enhancers
+        coarsest = width * 2**num_enhancers
         self.model = nn.Sequential(
-            *_trunk(in_channels, width * 2**num_enhancers, num_downsamplings, num_blocks, norm)
+            *_trunk(in_channels, coarsest, num_downsamplings, num_blocks, norm, upsampling)
         )
         for n in range(1, num_enhancers + 1):
             channels = width * 2 ** (num_enhancers - n)
@@ -110,7 +128,9 @@ class LocalEnhancer(nn.Module):
             head = _head(channels, out_channels) if n == num_enhancers else []
             before = [*_stem(in_channels, channels, norm), *_down(channels, norm)]
             self.add_module(f"model{n}_1", nn.Sequential(*before))
-            self.add_module(f"model{n}_2", nn.Sequential(*after, *_up(channels, norm), *head))
+            self.add_module(
+                f"model{n}_2", nn.Sequential(*after, *_up(channels, norm, upsampling), *head)
+            )
 
     def forward(self, x: Tensor) -> Tensor:
         pyramid = [x]  # full size first
@@ -124,7 +144,12 @@ class LocalEnhancer(nn.Module):
 
 
 def _trunk(
-    in_channels: int, width: int, num_downsamplings: int, num_blocks: int, norm: NormFactory
+    in_channels: int,
+    width: int,
+    num_downsamplings: int,
+    num_blocks: int,
+    norm: NormFactory,
+    upsampling: Upsampling,
 ) -> list[nn.Module]:
     widths = [width * 2**level for level in range(num_downsamplings + 1)]
     layers = _stem(in_channels, width, norm)
@@ -132,7 +157,7 @@ def _trunk(
         layers += _down(channels, norm)
     layers += [ResidualBlock(widths[-1], norm) for _ in range(num_blocks)]
     for channels in reversed(widths[:-1]):
-        layers += _up(channels, norm)
+        layers += _up(channels, norm, upsampling)
     return layers
 
 
@@ -146,8 +171,10 @@ def _down(channels: int, norm: NormFactory) -> list[nn.Module]:
     return [conv, norm(channels * 2), nn.ReLU(inplace=True)]
 
 
-def _up(channels: int, norm: NormFactory) -> list[nn.Module]:
-    conv = nn.ConvTranspose2d(channels * 2, channels, 3, stride=2, padding=1, output_padding=1)
+def _up(channels: int, norm: NormFactory, upsampling: Upsampling) -> list[nn.Module]:
+    conv: nn.Module = UpsampledConv2d(channels * 2, channels)
+    if upsampling == "basic":
+        conv = nn.ConvTranspose2d(channels * 2, channels, 3, stride=2, padding=1, output_padding=1)
     return [conv, norm(channels), nn.ReLU(inplace=True)]
 
 

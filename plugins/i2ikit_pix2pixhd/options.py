@@ -52,6 +52,10 @@ class Pix2PixHDOptions(Options):
     n_blocks_local: int = Field(
         3, ge=0, le=100, description="residual blocks of each local enhancer"
     )
+    upsample: Literal["basic", "bilinear"] = Field(
+        "basic",
+        description="basic: transposed convolutions, as published; bilinear: resize, then convolve",
+    )
     input_nc: int | None = Field(
         None, ge=1, description="all input channels of the generator; left out: as the rest says"
     )

@@ -15,6 +15,8 @@ from i2ikit.errors import CheckpointError, OptionError
 from i2ikit.model import Checkpoint
 from i2ikit_pix2pixhd.clusters import read_clusters
 from i2ikit_pix2pixhd.model import Pix2PixHD
+from i2ikit_pix2pixhd.networks import UpsampledConv2d
+from i2ikit_pix2pixhd.options import Pix2PixHDOptions
 from tests.plugins.test_pix2pixhd import GOLDEN, load
 from tests.plugins.test_pix2pixhd_clusters import save_clusters
 
@@ -49,6 +51,7 @@ def test_a_folder_gives_all_that_belongs_together(folder: Path) -> None:
         "n_downsample_global": 2,
         "n_blocks_global": 2,
         "n_local_enhancers": 0,
+        "upsample": "basic",
         "norm": "instance",
         "nef": 4,
         "n_downsample_encoder": 2,
@@ -229,3 +232,25 @@ def test_clusters_that_do_not_belong_are_an_error(folder: Path) -> None:
     )
     with pytest.raises(CheckpointError, match=both):
         read(folder)
+
+
+@pytest.mark.parametrize("upsample", ["basic", "bilinear"])
+@pytest.mark.parametrize("num_enhancers", [0, 1])
+def test_how_pictures_grow_is_read_off_the_weights(
+    tmp_path: Path, upsample: str, num_enhancers: int
+) -> None:
+    given = {"label_nc": 2, "ngf": 2, "n_downsample_global": 2, "n_blocks_global": 1}
+    given |= {"n_local_enhancers": num_enhancers, "n_blocks_local": 1, "no_instance": True}
+    model = Pix2PixHD(Pix2PixHDOptions.model_validate({**given, "upsample": upsample}))
+    save_file(model.generator.state_dict(), tmp_path / "latest_net_G.safetensors")
+    options = read(tmp_path).options
+    assert options["upsample"] == upsample
+    assert options["n_downsample_global"] == 2
+
+
+def test_bilinear_upsampling_leaves_no_checkerboard() -> None:
+    """Far from the borders, a plane of one value stays one of one value."""
+    plane = torch.ones(1, 4, 16, 16)
+    grown = UpsampledConv2d(4, 2)(plane)
+    assert grown.shape == (1, 2, 32, 32)
+    assert grown.std(dim=(2, 3)).max() < 1e-6
