@@ -19,7 +19,7 @@ def i2ikit_checkpoints() -> list[CheckpointEntry]:
             "bicyclegan",
             "relief→satellite",
             _RELIEF,
-            "660428e2ac9794f2a08e7ff66ea25b001052df5115dab38856a4310f0566be7d",
+            "7813f0f004c48dba008acf372e0ad1986fb6498b7724f9ac4652f7f9afcfbaa2",
         ),
     ]
 
