@@ -11,7 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from i2ikit.errors import CheckpointError, RunError
+from i2ikit.errors import CheckpointError
+from i2ikit.scratch import new_file, new_folder
 
 #: What files of tensors end with.
 TENSOR_SUFFIXES = (".safetensors", ".pt", ".pth")
@@ -146,21 +147,19 @@ def pack(source: Path, output: Path) -> int:
         CheckpointError: there is nothing to pack, or a weight is too large for half precision.
         RunError: `output` is there already.
     """
-    if output.exists():
-        raise RunError(f"{output} is there already", hint="name a new one, or remove it")
     if source.is_file():
-        output.parent.mkdir(parents=True, exist_ok=True)
-        return _pack_file(source, output)
+        with new_file(output) as scratch:
+            return _pack_file(source, scratch)
     files = sorted(path for path in source.glob("*") if path.is_file())
     if not any(path.suffix in TENSOR_SUFFIXES for path in files):
         raise CheckpointError(f"checkpoint {source} holds no {', '.join(TENSOR_SUFFIXES)}")
-    output.mkdir(parents=True)
     total = 0
-    for path in files:
-        if path.suffix in TENSOR_SUFFIXES:
-            total += _pack_file(path, output / f"{path.stem}.safetensors")
-        else:
-            total += (output / path.name).write_bytes(path.read_bytes())
+    with new_folder(output) as folder:
+        for path in files:
+            if path.suffix in TENSOR_SUFFIXES:
+                total += _pack_file(path, folder / f"{path.stem}.safetensors")
+            else:
+                total += (folder / path.name).write_bytes(path.read_bytes())
     return total
 
 

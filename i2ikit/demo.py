@@ -72,16 +72,22 @@ def demo(
     root.mkdir(parents=True)
     shown = []
     for entry in entries:
-        for direction in load_model(entry.model, entry.name, blocked=blocked).directions:
+        model = load_model(entry.model, entry.name, blocked=blocked)
+        num_styles = STYLES if model.noise_shape else None
+        for direction in model.directions:
             if on_start:
                 on_start(f"{entry.name} {direction}")
-            shown.append(_show(entry, direction, root, blocked))
+            shown.append(_show(entry, direction, num_styles, root, blocked))
     (root / "index.html").write_text(_page(shown), encoding="utf-8")
     return shown
 
 
 def _show(
-    entry: CheckpointEntry, direction: Direction, root: Path, blocked: tuple[str, ...]
+    entry: CheckpointEntry,
+    direction: Direction,
+    num_styles: int | None,
+    root: Path,
+    blocked: tuple[str, ...],
 ) -> Shown:
     """Translate a checkpoint's examples one way, measure them and write their sheet."""
     places = {name: locate(place) for name, place in entry.examples.items()}
@@ -89,7 +95,6 @@ def _show(
     if direction == "b2a":
         places, truth = {"image": truth}, next(iter(places.values()))
     source, *_ = places.values()
-    model = load_model(entry.model, entry.name, direction, blocked=blocked)
     folder = root / f"{entry.name}-{direction}"
     translate(
         source,
@@ -97,7 +102,7 @@ def _show(
         model=entry.model,
         checkpoint=entry.name,
         direction=direction,
-        style_sample=STYLES if model.noise_shape else None,
+        style_sample=num_styles,
         fields={name: str(place) for name, place in list(places.items())[1:]},
         blocked=blocked,
     )

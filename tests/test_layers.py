@@ -17,7 +17,18 @@ ROOT = Path(__file__).parents[1]
 PLUGINS = sorted(path.name for path in (ROOT / "plugins").glob("i2ikit_*"))
 
 #: i2ikit/__init__.py is "": it resolves public names when they are first used.
-LIGHT = ["", "errors", "hookspecs", "options", "plugins", "builtin", "progress", "ahead", "recipes"]
+LIGHT = [
+    "",
+    "errors",
+    "hookspecs",
+    "options",
+    "plugins",
+    "builtin",
+    "progress",
+    "ahead",
+    "scratch",
+    "recipes",
+]
 #: Lowest first; a module imports its own layer and those before it.
 LAYERS = [
     *LIGHT,

@@ -90,6 +90,15 @@ def test_packing_refuses_what_half_precision_cannot_hold(tmp_path: Path) -> None
     assert not (tmp_path / "out.safetensors").exists()
 
 
+def test_packing_a_folder_is_all_or_nothing(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    save_file({"w": torch.ones(1)}, tmp_path / "in" / "a.safetensors")
+    save_file({"w": torch.tensor([1e6])}, tmp_path / "in" / "b.safetensors")
+    with pytest.raises(CheckpointError, match="doesn't fit"):
+        pack(tmp_path / "in", tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
 def test_packing_keeps_what_is_there(tmp_path: Path) -> None:
     save_file({"w": torch.ones(1)}, tmp_path / "w.safetensors")
     with pytest.raises(RunError, match="is there already"):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from i2ikit.errors import SampleError
-from i2ikit.preparation.folder import new_folder
 from i2ikit.preparation.pictures import read_pictures, write_picture
+from i2ikit.scratch import new_folder
 
 
 def prepare_aligned(source: str | Path, output: str | Path) -> int:

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from i2ikit.data.images import Pixels
-from i2ikit.preparation.folder import new_folder
 from i2ikit.preparation.pictures import read_pictures, write_picture
+from i2ikit.scratch import new_folder
 
 #: How many pixels have each level, (3, 256).
 Histogram = npt.NDArray[np.int64]

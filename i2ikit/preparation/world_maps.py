@@ -18,7 +18,7 @@ import numpy.typing as npt
 from PIL import Image, ImageFilter
 
 from i2ikit.errors import UsageError
-from i2ikit.preparation.folder import new_folder
+from i2ikit.scratch import new_folder
 
 #: The world's size as it is cut, in pixels: a tenth of a degree each.
 WIDTH, HEIGHT = 3600, 1800
