@@ -1,0 +1,1 @@
+"""Training sets from originals and translations, with their labels."""
