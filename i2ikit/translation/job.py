@@ -1,4 +1,4 @@
-"""What every stage of a run needs to know."""
+"""What the stages of a run need to know."""
 
 from __future__ import annotations
 
@@ -8,12 +8,35 @@ from typing import Literal
 
 import torch
 
+from i2ikit.data.images import Rounding
 from i2ikit.data.samples import Source
+from i2ikit.devices import Precision
 from i2ikit.evaluate.meter import Meter
 from i2ikit.model import Model
 from i2ikit.translation.home import Home
 from i2ikit.translation.plan import Plan
 from i2ikit.translation.styles import Styles
+
+
+@dataclass(frozen=True)
+class Translator:
+    """All that decides the pixels of an output, its input apart.
+
+    Attributes:
+        model: on `device`, in eval mode.
+        styles: one or several per input.
+        device: where the network runs.
+        precision: at which it computes.
+        size: the shorter side that inputs are resized to, in pixels; None: they stay as they are.
+        rounding: from the model's range to 8 bits.
+    """
+
+    model: Model
+    styles: Styles
+    device: torch.device
+    precision: Precision = "fp32"
+    size: int | None = None
+    rounding: Rounding = "round"
 
 
 @dataclass(frozen=True)
@@ -23,10 +46,8 @@ class Job:
     Attributes:
         plan: what was fixed.
         source: where samples come from.
-        model: on `device`, in eval mode.
-        styles: one or several per input.
+        translator: what makes the outputs.
         home: where OUT and the run's records are.
-        device: where the network runs.
         batch_size: pictures that the network works on at a time; a GPU takes them in batches, so
             there it is how many wait for it.
         workers: threads that decode, and as many that encode; 0: none.
@@ -37,10 +58,8 @@ class Job:
 
     plan: Plan
     source: Source
-    model: Model
-    styles: Styles
+    translator: Translator
     home: Home
-    device: torch.device
     batch_size: int
     workers: int
     on_error: Literal["skip", "stop"]

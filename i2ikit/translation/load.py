@@ -10,28 +10,37 @@ from i2ikit.data.images import Array, Decoded, decode_image
 from i2ikit.data.samples import REFERENCE, File, Sample
 from i2ikit.data.sizes import Geometry, fit, shrink
 from i2ikit.errors import SampleError
-from i2ikit.model import InputKind, SizeRule
-from i2ikit.translation.job import Job
+from i2ikit.model import InputKind, Model, SizeRule
+from i2ikit.translation.job import Translator
 from i2ikit.translation.stages import Failed, Loaded
 
 #: A word that is a number, as two or more of them in a text make coordinates.
 _NUMBER = re.compile(r"(?<!\S)[-+]?\d*\.?\d+(?!\S)")
 
 
-def load_sample(job: Job, numbered: tuple[int, Sample]) -> Loaded | Failed:
+def load_sample(translator: Translator, numbered: tuple[int, Sample]) -> Loaded | Failed:
     """Decode one sample and bring it to a legal size; what goes wrong is returned, not raised."""
     index, sample = numbered
     try:
-        return _load(job, index, sample)
+        if sample.problem:
+            raise SampleError(sample.problem)
+        kinds = translator.model.inputs
+        decoded = {name: _decode(sample, name, kind, name) for name, kind in kinds.items()}
+        return fit_sample(translator, index, sample, decoded)
     except SampleError as error:
         return Failed(index, sample.key, str(error))
 
 
-def _load(job: Job, index: int, sample: Sample) -> Loaded:
-    if sample.problem:
-        raise SampleError(sample.problem)
-    decoded = {name: _decode(sample, name, kind, name) for name, kind in job.model.inputs.items()}
-    arrays = _resize(job, decoded)
+def fit_sample(
+    translator: Translator, index: int, sample: Sample, decoded: Mapping[str, Decoded]
+) -> Loaded:
+    """Return a sample, its inputs decoded, at a size that the network takes.
+
+    Raises:
+        SampleError: the inputs differ in size, or what travels along can't be read or be kept.
+    """
+    model = translator.model
+    arrays = _resize(translator, decoded)
     size = _common_size(arrays)
     geometry = _geometry(decoded, size)
     if geometry.is_changed:
@@ -39,8 +48,8 @@ def _load(job: Job, index: int, sample: Sample) -> Loaded:
     return Loaded(
         index=index,
         sample=sample,
-        inputs=_fit(arrays, job.model.inputs, job.model.size),
-        reference=_load_reference(job, sample),
+        inputs=_fit(arrays, model.inputs, model.size),
+        reference=_load_reference(model, sample),
         size=size,
         geometry=geometry,
         sidecars={suffix: file.read() for suffix, file in sample.sidecars.items()},
@@ -54,13 +63,11 @@ def _decode(sample: Sample, field: str, kind: InputKind, what: str) -> Decoded:
     return decode_image(file.read(), kind, file.name)
 
 
-def _resize(job: Job, decoded: Mapping[str, Decoded]) -> dict[str, Array]:
-    wanted = job.plan.settings.size
+def _resize(translator: Translator, decoded: Mapping[str, Decoded]) -> dict[str, Array]:
+    wanted, kinds = translator.size, translator.model.inputs
     if wanted is None:
         return {name: one.array for name, one in decoded.items()}
-    return {
-        name: shrink(one.array, job.model.inputs[name], wanted) for name, one in decoded.items()
-    }
+    return {name: shrink(one.array, kinds[name], wanted) for name, one in decoded.items()}
 
 
 def _common_size(arrays: Mapping[str, Array]) -> tuple[int, int]:
@@ -104,16 +111,16 @@ def _has_places(file: File) -> bool:
     return len(_NUMBER.findall(file.read().decode("utf-8", "replace"))) > 1
 
 
-def _load_reference(job: Job, sample: Sample) -> dict[str, Array] | None:
+def _load_reference(model: Model, sample: Sample) -> dict[str, Array] | None:
     """Return the sample's own example picture, with the fields that the model wants beside it."""
-    kinds = job.model.reference_inputs or {}
+    kinds = model.reference_inputs or {}
     if not any(name.startswith(REFERENCE) for name in sample.fields):
         return None
     arrays = {}
     for name, kind in kinds.items():
         field = REFERENCE + name if REFERENCE + name in sample.fields else name
         arrays[name] = _decode(sample, field, kind, f"{name} for its example picture").array
-    return fit_reference(arrays, kinds, job.model.reference_size or job.model.size)
+    return fit_reference(arrays, kinds, model.reference_size or model.size)
 
 
 def fit_reference(

@@ -18,7 +18,7 @@ from i2ikit.data.sizes import restore
 from i2ikit.devices import autocast
 from i2ikit.errors import I2IError, ModelError, RunError
 from i2ikit.model import Content, Model, map_tree
-from i2ikit.translation.job import Job
+from i2ikit.translation.job import Translator
 from i2ikit.translation.stages import Failed, Loaded, Translated
 from i2ikit.translation.styles import MatchedStyles, Target
 
@@ -29,14 +29,16 @@ _MOST_PICTURES = 16
 _MOST_WAITING = 64
 
 
-def micro_batch(job: Job, height: int, width: int) -> int:
+def micro_batch(translator: Translator, height: int, width: int) -> int:
     """Return how many pictures of a size go through the network at once."""
-    if job.device.type == "cpu" or isinstance(job.styles, MatchedStyles):
+    if translator.device.type == "cpu" or isinstance(translator.styles, MatchedStyles):
         return 1
     return max(1, min(_MOST_PICTURES, _BATCH_PIXELS // (height * width)))
 
 
-def batch(job: Job, items: Iterable[Loaded | Failed]) -> Iterator[list[Loaded] | Failed]:
+def batch(
+    translator: Translator, items: Iterable[Loaded | Failed]
+) -> Iterator[list[Loaded] | Failed]:
     """Group samples of one size; failures pass by."""
     waiting: dict[tuple[int, int], list[Loaded]] = {}
     for item in items:
@@ -46,14 +48,16 @@ def batch(job: Job, items: Iterable[Loaded | Failed]) -> Iterator[list[Loaded] |
         height, width = next(iter(item.inputs.values())).shape[:2]
         group = waiting.setdefault((height, width), [])
         group.append(item)
-        if len(group) == micro_batch(job, height, width):
+        if len(group) == micro_batch(translator, height, width):
             yield waiting.pop((height, width))
         elif sum(map(len, waiting.values())) >= _MOST_WAITING:
             yield waiting.pop(max(waiting, key=lambda size: len(waiting[size])))
     yield from waiting.values()
 
 
-def translate_batch(job: Job, group: list[Loaded] | Failed) -> Sequence[Translated | Failed]:
+def translate_batch(
+    translator: Translator, group: list[Loaded] | Failed
+) -> Sequence[Translated | Failed]:
     """Encode a batch once, decode it once a style, and restore the sizes.
 
     If that fails, the sample that is to blame is found and is the only one to fail.
@@ -61,7 +65,7 @@ def translate_batch(job: Job, group: list[Loaded] | Failed) -> Sequence[Translat
     if isinstance(group, Failed):
         return [group]
     try:
-        return _translate(job, group)
+        return _translate(translator, group)
     except torch.OutOfMemoryError:
         raise RunError(
             "the device ran out of memory", hint="--size makes smaller pictures, --device cpu"
@@ -70,7 +74,7 @@ def translate_batch(job: Job, group: list[Loaded] | Failed) -> Sequence[Translat
         raise
     except Exception as error:  # a network raises what it likes at an input that it can't take
         if len(group) > 1:
-            return [one for loaded in group for one in translate_batch(job, [loaded])]
+            return [one for loaded in group for one in translate_batch(translator, [loaded])]
         return [_blame(group[0], error)]
 
 
@@ -83,24 +87,24 @@ def _blame(loaded: Loaded, error: Exception) -> Failed:
 
 
 @torch.inference_mode()
-def _translate(job: Job, group: Sequence[Loaded]) -> list[Translated]:
+def _translate(translator: Translator, group: Sequence[Loaded]) -> list[Translated]:
     """Return the batch's outputs; all of them, so that a failure leaves none half done."""
+    model, styles = translator.model, translator.styles
     height, width = next(iter(group[0].inputs.values())).shape[:2]
-    padded = _pad(group, micro_batch(job, height, width))
-    targets = [_target(job, loaded) for loaded in padded]
-    rounding = job.model.official_range if job.plan.settings.range == "official" else "round"
+    padded = _pad(group, micro_batch(translator, height, width))
+    targets = [_target(translator, loaded) for loaded in padded]
     pictures: list[list[Pixels]] = [[] for _ in group]
     rows: list[list[dict[str, Any]]] = [[] for _ in group]
-    with autocast(job.device, job.plan.settings.precision):
-        content = job.model.encode(**_inputs(job, padded))
-        for index in range(job.styles.num_styles):
-            style = job.styles.make(job.model, targets, index, content)
-            decoded = _check(job.model.decode(content, style), len(padded), height, width)
+    with autocast(translator.device, translator.precision):
+        content = model.encode(**_inputs(translator, padded))
+        for index in range(styles.num_styles):
+            style = styles.make(model, targets, index, content)
+            decoded = _check(model.decode(content, style), len(padded), height, width)
             for position, loaded in enumerate(group):
-                pixels = to_pixels(decoded[position], rounding)
-                pictures[position].append(restore(pixels, loaded.size, job.model.size))
+                pixels = to_pixels(decoded[position], translator.rounding)
+                pictures[position].append(restore(pixels, loaded.size, model.size))
                 single = _only(content, position)
-                rows[position] += job.styles.rows(job.model, targets[position], index, single)
+                rows[position] += styles.rows(model, targets[position], index, single)
     return [Translated(*made) for made in zip(group, pictures, rows, strict=True)]
 
 
@@ -108,17 +112,20 @@ def _pad(group: Sequence[Loaded], size: int) -> list[Loaded]:
     return [*group, *[group[-1]] * (size - len(group))]
 
 
-def _inputs(job: Job, group: Sequence[Loaded]) -> dict[str, Tensor]:
+def _inputs(translator: Translator, group: Sequence[Loaded]) -> dict[str, Tensor]:
+    device, kinds = translator.device, translator.model.inputs
     return {
-        name: torch.cat([to_tensor(loaded.inputs[name], kind) for loaded in group]).to(job.device)
-        for name, kind in job.model.inputs.items()
+        name: torch.cat([to_tensor(loaded.inputs[name], kind) for loaded in group]).to(device)
+        for name, kind in kinds.items()
     }
 
 
-def _target(job: Job, loaded: Loaded) -> Target:
+def _target(translator: Translator, loaded: Loaded) -> Target:
     if loaded.reference is None:
         return Target(loaded.sample.key)
-    return Target(loaded.sample.key, reference_tensors(job.model, loaded.reference, job.device))
+    return Target(
+        loaded.sample.key, reference_tensors(translator.model, loaded.reference, translator.device)
+    )
 
 
 def reference_tensors(

@@ -12,8 +12,7 @@ from torch import Tensor
 def draw_noise(seed: int, scope: str, style_index: int, shape: tuple[int, ...]) -> Tensor:
     """Return standard normal noise, float32 on the CPU, as a function of the arguments alone.
 
-    A counter-based generator (Philox) is keyed with the arguments' hash, so neither order, batch
-    size, sharding nor the number of styles asked for can change a draw.
+    So neither order, batch size, sharding nor the number of styles asked for can change a draw.
 
     Args:
         seed: the run's seed.
@@ -21,7 +20,12 @@ def draw_noise(seed: int, scope: str, style_index: int, shape: tuple[int, ...]) 
         style_index: which of the scope's styles.
         shape: of the noise, without a batch dimension.
     """
-    name = f"{seed}\0{style_index}\0{scope}".encode("utf-8", "surrogatepass")
+    draws = keyed_generator(seed, style_index, scope)
+    return torch.from_numpy(draws.standard_normal(shape, dtype=np.float32))
+
+
+def keyed_generator(seed: int, number: int, scope: str) -> np.random.Generator:
+    """Return a counter-based generator (Philox), keyed with the hash of the arguments."""
+    name = f"{seed}\0{number}\0{scope}".encode("utf-8", "surrogatepass")
     key = int.from_bytes(hashlib.sha256(name).digest()[:16], "little")
-    generator = np.random.Generator(np.random.Philox(key=key))
-    return torch.from_numpy(generator.standard_normal(shape, dtype=np.float32))
+    return np.random.Generator(np.random.Philox(key=key))

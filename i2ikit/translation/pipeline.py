@@ -55,7 +55,7 @@ class Pools:
 @contextmanager
 def worker_pools(job: Job) -> Iterator[Pools]:
     """Start a run's threads, and end them whatever happens."""
-    side_by_side = job.batch_size if job.device.type == "cpu" else 1
+    side_by_side = job.batch_size if job.translator.device.type == "cpu" else 1
     codecs = ThreadPoolExecutor(2 * job.workers) if job.workers else None
     network = ThreadPoolExecutor(side_by_side) if side_by_side > 1 else None
     try:
@@ -81,12 +81,12 @@ def run_shard(
     tar = output_tar(job.plan.settings, shard)
     leftovers = _earlier_files(job, shard)
     in_flight = job.batch_size + job.workers
-    to_save = max(1, min(in_flight, _OUTPUTS_IN_FLIGHT // job.styles.num_styles))
+    to_save = max(1, min(in_flight, _OUTPUTS_IN_FLIGHT // job.translator.styles.num_styles))
 
     samples = _read(job, shard, limit)
-    loaded = ahead(partial(load_sample, job), samples, pools.codecs, in_flight)
-    batches = batch(job, clock.watch("read", loaded))
-    groups = ahead(partial(translate_batch, job), batches, pools.network, job.batch_size)
+    loaded = ahead(partial(load_sample, job.translator), samples, pools.codecs, in_flight)
+    batches = batch(job.translator, clock.watch("read", loaded))
+    groups = ahead(partial(translate_batch, job.translator), batches, pools.network, job.batch_size)
     translated = clock.watch("translate", chain.from_iterable(groups))
     saved = ahead(partial(save_sample, job, tar), translated, pools.codecs, to_save)
     ready = clock.watch("save", saved)

@@ -20,7 +20,7 @@ from i2ikit.evaluate.results import Result
 from i2ikit.model import Direction
 from i2ikit.progress import Progress
 from i2ikit.translation.execution import Execution
-from i2ikit.translation.job import Job
+from i2ikit.translation.job import Job, Translator
 from i2ikit.translation.pipeline import run_shard, worker_pools
 from i2ikit.translation.plan import Plan, Shard, load_plan
 from i2ikit.translation.prepare import Prepared, agree, prepare
@@ -209,10 +209,8 @@ def run(
     job = Job(
         plan=prepared.plan,
         source=prepared.source,
-        model=prepared.loaded.model,
-        styles=prepared.styles,
+        translator=_translator(prepared),
         home=prepared.home,
-        device=prepared.device,
         batch_size=execution.batch_size or _default_batch_size(prepared.plan),
         workers=default_workers() if execution.workers is None else execution.workers,
         on_error=execution.on_error,
@@ -225,6 +223,18 @@ def run(
         return summary
     results, problems = meter.measure(job.home.root)
     return replace(summary, evaluation=results, unmeasured=problems)
+
+
+def _translator(prepared: Prepared) -> Translator:
+    settings, model = prepared.plan.settings, prepared.loaded.model
+    return Translator(
+        model,
+        prepared.styles,
+        prepared.device,
+        settings.precision,
+        settings.size,
+        model.official_range if settings.range == "official" else "round",
+    )
 
 
 def _open_meter(
@@ -276,7 +286,7 @@ def _run_shards(job: Job, execution: Execution, counter: _Counter) -> RunSummary
     try:
         measuring = job.meter.at_work() if job.meter else nullcontext()
         with arithmetic(job.plan.settings.threads), worker_pools(job) as pools, measuring:
-            job.styles.encode(job.model)
+            job.translator.styles.encode(job.translator.model)
             for shard in execution.own(job.plan.shards):
                 room = None if execution.limit is None else execution.limit - totals.num_inputs
                 if room is not None and room <= 0:

@@ -35,7 +35,7 @@ def _save(job: Job, tar: str, item: Translated) -> Saved:
     metadata, measured = [], []
     for index, pixels in enumerate(item.pictures):
         key = member_key(loaded.sample.key) if tar else loaded.sample.key
-        stem = output_stem(key, index, job.styles.num_styles)
+        stem = output_stem(key, index, job.translator.styles.num_styles)
         name = f"{stem}.{settings.format}"
         data = encode_image(pixels, settings.format)
         _add(files, {name: data})

@@ -93,26 +93,50 @@ class DrawnStyles(_NothingShared):
         return {"kind": "drawn", "count": self.num_styles, "per": self.per, "seed": self.seed}
 
     def make(self, model: Model, targets: Sequence[Target], index: int, content: Content) -> Style:
-        noise = torch.stack([self._noise(model, target.key, index) for target in targets])
+        noise = torch.stack([self.noise(model, target.key, index) for target in targets])
         return model.style_from_noise(_beside(content, noise), content)
 
     def rows(
         self, model: Model, target: Target, index: int, content: Content
     ) -> list[dict[str, Any]]:
-        noise = self._noise(model, target.key, index)
+        noise = self.noise(model, target.key, index)
         name = {"key": target.key, "style_index": index}
         if not model.choice_fields:
             return [{**name, "noise": noise.flatten().tolist()}]
         chosen = model.choices_from_noise(_beside(content, noise[None]), content)
         return [{**name, **row} for row in chosen[0]]
 
-    def _noise(self, model: Model, key: str, index: int) -> Tensor:
+    def noise(self, model: Model, key: str, index: int) -> Tensor:
+        """Return the noise of an input's style, (*noise_shape,)."""
         return draw_noise(self.seed, self._scope(key), index, model.noise_shape)
 
     def _scope(self, key: str) -> str:
         if self.per == "sample":
             return f"sample/{key}"
         return f"folder/{PurePosixPath(key).parent}" if self.per == "folder" else "run"
+
+
+@dataclass(frozen=True)
+class PickedStyles(_NothingShared):
+    """Of the styles drawn for an input, the one picked by its key."""
+
+    drawn: DrawnStyles
+    indices: Mapping[str, int]
+    num_styles: int = 1
+
+    def describe(self) -> dict[str, Any]:
+        return {**self.drawn.describe(), "picked": dict(self.indices)}
+
+    def make(self, model: Model, targets: Sequence[Target], index: int, content: Content) -> Style:
+        noise = [
+            self.drawn.noise(model, target.key, self.indices[target.key]) for target in targets
+        ]
+        return model.style_from_noise(_beside(content, torch.stack(noise)), content)
+
+    def rows(
+        self, model: Model, target: Target, index: int, content: Content
+    ) -> list[dict[str, Any]]:
+        return self.drawn.rows(model, target, self.indices[target.key], content)
 
 
 @dataclass(frozen=True)
