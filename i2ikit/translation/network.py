@@ -79,7 +79,8 @@ def translate_batch(
 
 
 def _blame(loaded: Loaded, error: Exception) -> Failed:
-    name = next(iter(loaded.sample.fields.values())).name
+    files = loaded.sample.fields.values()
+    name = next((file.name for file in files), f"'{loaded.sample.key}'")
     if isinstance(error, I2IError):
         return Failed(loaded.index, loaded.sample.key, f"{name}: {error}")
     reason = f"the model failed: {type(error).__name__}: {error}"

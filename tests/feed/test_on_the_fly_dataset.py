@@ -1,0 +1,120 @@
+"""A dataset that translates: the same items whatever loads them, other styles in every epoch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch.utils.data import DataLoader
+
+from i2ikit.errors import SampleError, UsageError
+from i2ikit.feed import OnTheFlyDataset, TranslateOnTheFly
+from tests.conftest import pixels
+from tests.fakes import Tint
+
+pytestmark = [
+    pytest.mark.usefixtures("fakes"),
+    pytest.mark.filterwarnings("ignore:This DataLoader will create"),  # on a single core
+    pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning"),
+]
+
+
+@pytest.fixture
+def masks(pictures: Path) -> Path:
+    """Return a folder of masks, one a picture: ids 0, 1, 2, 3 from left to right."""
+    ids = np.arange(12, dtype=np.uint8)[None].repeat(8, 0) // 3
+    for path in pictures.rglob("*.png"):
+        mask = pictures.parent / "masks" / path.relative_to(pictures)
+        mask.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(ids).save(mask)
+    return pictures.parent / "masks"
+
+
+def tint(**arguments: Any) -> TranslateOnTheFly:
+    return TranslateOnTheFly("tint", **arguments)
+
+
+def load(dataset: OnTheFlyDataset, **arguments: Any) -> list[Any]:
+    return [
+        [batch["key"], *(batch[name].tolist() for name in ("image", "label", "style_index"))]
+        for batch in DataLoader(dataset, batch_size=2, **arguments)
+    ]
+
+
+def test_items_have_a_picture_and_a_class(pictures: Path) -> None:
+    dataset = OnTheFlyDataset(str(pictures), tint(p=0))
+    assert (len(dataset), dataset.classes) == (5, ("a", "b"))
+    item = dataset[3]
+    assert (item["label"], item["key"], item["style_index"]) == (1, "b/3", -1)
+    levels = torch.from_numpy(pixels(pictures / "b" / "3.png")).permute(2, 0, 1)
+    assert torch.equal(item["image"], levels / 127.5 - 1)
+
+
+@pytest.mark.parametrize("size", [None, 4])
+def test_a_mask_keeps_to_its_picture(pictures: Path, masks: Path, size: int | None) -> None:
+    dataset = OnTheFlyDataset(f"{pictures}={masks}", tint(p=1, size=size))
+    item = dataset[0]
+    assert dataset.classes == ()
+    assert item["label"].dtype == torch.int64
+    assert item["label"].shape == item["image"].shape[1:]
+    assert item["label"][0].unique_consecutive().tolist() == [0, 1, 2, 3]
+
+
+def test_a_mask_of_another_size_is_refused(pictures: Path, masks: Path) -> None:
+    Image.new("L", (5, 4)).save(masks / "a" / "0.png")
+    dataset = OnTheFlyDataset(f"{pictures}={masks}", tint())
+    with pytest.raises(SampleError, match=r"0\.png is 5×4, and its picture 12×8"):
+        dataset[0]
+
+
+def test_a_batch_goes_to_the_model_at_once(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("i2ikit.translation.network.micro_batch", lambda *given: 5)
+    seen: list[int] = []
+    monkeypatch.setattr(
+        Tint, "encode", lambda self, image: seen.append(len(image)) or {"image": image}
+    )
+    next(iter(DataLoader(OnTheFlyDataset(str(pictures), tint(p=1)), batch_size=5)))
+    assert seen == [5]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"num_workers": 2, "multiprocessing_context": "fork"},
+        pytest.param(
+            {"num_workers": 1, "multiprocessing_context": "spawn"}, marks=pytest.mark.slow
+        ),
+    ],
+)
+def test_workers_change_nothing(pictures: Path, arguments: dict[str, Any]) -> None:
+    dataset = OnTheFlyDataset(str(pictures), tint())
+    dataset.set_epoch(3)
+    assert load(dataset, **arguments) == load(dataset)
+
+
+def test_workers_that_stay_see_the_next_epoch(pictures: Path) -> None:
+    dataset = OnTheFlyDataset(str(pictures), tint(p=1))
+    loader = DataLoader(
+        dataset, num_workers=1, persistent_workers=True, multiprocessing_context="fork"
+    )
+    for epoch in (0, 4, 0):
+        dataset.set_epoch(epoch)
+        expected = [tint(p=1).choose(sample.key, epoch) for sample in dataset._samples]
+        assert [int(item["style_index"]) for item in loader] == expected
+
+
+def test_items_are_transformed(pictures: Path) -> None:
+    def pair(item: dict[str, Any]) -> tuple[Any, int]:
+        return item["image"], item["label"]
+
+    image, label = OnTheFlyDataset(str(pictures), tint(), transform=pair)[4]
+    assert (image.shape, label) == ((3, 8, 12), 1)
+
+
+def test_a_model_that_takes_maps_is_refused(pictures: Path) -> None:
+    with pytest.raises(UsageError, match="the model takes label and instance"):
+        OnTheFlyDataset(str(pictures), TranslateOnTheFly("paint"))
