@@ -146,6 +146,9 @@ LIVE = [
 ]
 
 
+@pytest.mark.filterwarnings(  # webdataset leaves its tars to the garbage collector
+    "ignore:.*things.tar:pytest.PytestUnraisableExceptionWarning"
+)
 @pytest.mark.parametrize("page", LIVE, ids=_name)
 def test_a_page_shows_what_the_program_prints(page: Path, tmp_path: Path) -> None:
     rendered = render(page, tmp_path)

@@ -74,9 +74,12 @@ def test_a_mask_of_another_size_is_refused(pictures: Path, masks: Path) -> None:
 def test_a_batch_goes_to_the_model_at_once(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("i2ikit.translation.network.micro_batch", lambda *given: 5)
     seen: list[int] = []
-    monkeypatch.setattr(
-        Tint, "encode", lambda self, image: seen.append(len(image)) or {"image": image}
-    )
+
+    def encode(self: Tint, *, image: torch.Tensor) -> dict[str, torch.Tensor]:
+        seen.append(len(image))
+        return {"image": image}
+
+    monkeypatch.setattr(Tint, "encode", encode)
     next(iter(DataLoader(OnTheFlyDataset(str(pictures), tint(p=1)), batch_size=5)))
     assert seen == [5]
 
