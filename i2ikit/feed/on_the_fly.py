@@ -176,10 +176,8 @@ class TranslateOnTheFly:
         index = self.choose(key, epoch)
         for name in (self._shown,) if index == ORIGINAL else self.inputs:
             if name not in fields:
-                raise SampleError(
-                    f"'{key}' has no {name}",
-                    hint=f"the model takes {', '.join(self.inputs)}: give them by name",
-                )
+                wanted = ", ".join(dict.fromkeys((*self.inputs, self._shown)))
+                raise SampleError(f"'{key}' has no {name}", hint=f"give by name: {wanted}")
         return _Asked(key, fields, index)
 
     @property

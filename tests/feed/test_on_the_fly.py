@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pickle
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -120,7 +122,13 @@ def test_originals_have_the_size_of_translations(samples: Samples) -> None:
 def test_paths_bytes_and_arrays_are_the_same(samples: Samples) -> None:
     translate = TranslateOnTheFly("tint", cache_bytes=0)
     expected = shown(translate(samples))
-    for read in (str, Path.read_bytes, pixels):
+
+    def read_only(path: Path) -> Any:
+        array = pixels(path)
+        array.flags.writeable = False
+        return array
+
+    for read in (str, Path.read_bytes, read_only):
         assert shown(translate([(key, read(path)) for key, path in samples])) == expected
 
 
@@ -146,15 +154,28 @@ def test_the_cache_drops_what_was_used_longest_ago() -> None:
 
 
 def test_what_is_kept_is_no_ones_to_change(samples: Samples) -> None:
+    expected = shown(TranslateOnTheFly("tint", p=1)(samples))
     translate = TranslateOnTheFly("tint", p=1)
-    before = shown(translate(samples))
-    for _ in range(2):
+    for _ in range(2):  # first made, then kept
         for one in translate(samples):
             one.pixels[:] = 0
-    assert shown(translate(samples)) == before
+    assert shown(translate(samples)) == expected
 
 
-def test_threads_may_share_it(samples: Samples) -> None:
+def test_calls_from_threads_wait_for_one_another(
+    samples: Samples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inside: list[int] = []
+    encode = Tint.encode
+
+    def slow(model: Tint, *, image: torch.Tensor) -> Any:
+        inside.append(1)
+        assert len(inside) == 1
+        time.sleep(0.001)
+        inside.pop()
+        return encode(model, image=image)
+
+    monkeypatch.setattr(Tint, "encode", slow)
     translate = TranslateOnTheFly("tint", p=1, cache_bytes=3000)
     expected = [shown(translate(samples, epoch)) for epoch in range(8)]
     with ThreadPoolExecutor(4) as pool:
@@ -162,15 +183,32 @@ def test_threads_may_share_it(samples: Samples) -> None:
     assert list(made) == expected
 
 
-def test_threads_of_the_process_change_nothing_and_stay(samples: Samples) -> None:
-    translate = TranslateOnTheFly(*MUNIT, p=1, cache_bytes=0)
-    expected = shown(translate(samples))
+def test_a_picture_is_computed_by_one_thread_whatever_the_process_has(
+    samples: Samples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+
+    def encode(model: Tint, *, image: torch.Tensor) -> Any:
+        seen.append(torch.get_num_threads())
+        return {"image": image}
+
+    monkeypatch.setattr(Tint, "encode", encode)
     torch.set_num_threads(3)
     try:
-        assert shown(translate(samples)) == expected
-        assert torch.get_num_threads() == 3
+        TranslateOnTheFly("tint", p=1)(samples)
+        assert (seen, torch.get_num_threads()) == ([1] * 6, 3)
     finally:
         torch.set_num_threads(1)
+
+
+def test_a_fork_does_not_wait_for_its_parents_threads(samples: Samples) -> None:
+    translate = TranslateOnTheFly("tint", p=1)
+    translate._process = 0  # as a fork finds it, with the lock held by a thread that it lacks
+    translate._lock.acquire()
+    call = Thread(target=translate, args=(samples,), daemon=True)
+    call.start()
+    call.join(30)
+    assert not call.is_alive()
 
 
 def test_a_pickled_copy_does_the_same(samples: Samples) -> None:
@@ -254,7 +292,9 @@ def test_a_model_gets_its_further_fields_by_name(maps: Callable[[], dict[str, An
 
 def test_a_missing_field_is_named(maps: Callable[[], dict[str, Any]]) -> None:
     translate = TranslateOnTheFly("paint", p=1)
-    with pytest.raises(SampleError, match=r"'a' has no label .the model takes label, instance"):
+    with pytest.raises(
+        SampleError, match=r"'a' has no label \(give by name: label, instance, image\)"
+    ):
         translate([("a", maps()["image"])])
     with pytest.raises(SampleError, match="'a' holds a map as an array"):
         translate([("a", {**maps(), "label": maps()["image"]})])
