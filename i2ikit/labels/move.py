@@ -26,7 +26,9 @@ from i2ikit.labels.voc import move_voc
 from i2ikit.labels.yolo import move_yolo
 
 #: A word that is a number, as two or more of them in a text make coordinates.
-_NUMBER = re.compile(r"(?<!\S)[-+]?\d*\.?\d+(?!\S)")
+_NUMBER = re.compile(
+    r"(?<![^\s,;()\[\]])[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?(?![^\s,;()\[\]])"
+)
 #: What readers of damaged or strange files raise.
 DAMAGE = (ValueError, TypeError, KeyError, IndexError, AttributeError, SyntaxError, RecursionError)
 

@@ -112,7 +112,9 @@ def refuse(name: str, geometry: Geometry, what: str = "") -> SampleError:
     """Return the error for labels that may hold places nobody can move."""
     ways = ["leave out --size"] if geometry.as_shown().is_changed else []
     if geometry.orientation != 1:
-        ways.append("undo the picture's EXIF rotation first")
+        ways.append(
+            "undo the picture's EXIF rotation, or --label-frame shown if they fit what it shows"
+        )
     return SampleError(
         f"{name}{what} may hold coordinates, and the picture's geometry changes",
         hint=", and ".join(ways),
@@ -139,9 +141,9 @@ def count_numbers(tree: Any) -> int:
 
 def rounded(values: Sequence[float]) -> list[float]:
     """Return positions as JSON holds them."""
-    return [round(value, _DIGITS) for value in values]
+    return [round(value, _DIGITS) + 0.0 for value in values]  # no -0.0
 
 
 def as_text(value: float) -> str:
     """Return a position as XML holds it: `12`, `12.5`."""
-    return f"{value:.{_DIGITS}f}".rstrip("0").rstrip(".")
+    return f"{rounded([value])[0]:.{_DIGITS}f}".rstrip("0").rstrip(".")

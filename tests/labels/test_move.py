@@ -103,7 +103,9 @@ def test_points_that_may_be_of_poses_or_polygons_are_not_turned() -> None:
     assert move_labels("a.txt", certain, MIRRORED, STORED).startswith(b"0 0.5 0.5 0.6")
 
 
-@pytest.mark.parametrize("line", ["0 1 2", "0 .1 .1 .1 .1 .9", "0 .5 .5 1 1 .1 .1 7"])
+@pytest.mark.parametrize(
+    "line", ["0 1 2", "0 1e-1 1e-1", "0 .1 .1 .1 .1 .9", "0 .5 .5 1 1 .1 .1 7"]
+)
 def test_lines_that_yolo_does_not_know_are_refused(line: str) -> None:
     assert "of YOLO's" in refused("a.txt", line.encode(), HALVED)
 
@@ -269,6 +271,7 @@ def test_classes_and_captions_are_carried(name: str, data: bytes) -> None:
         ("a.json", b'{"box": [1, 2, 3, 4]}'),
         ("a.xml", b"<kitti><x>3</x></kitti>"),
         ("a.txt", b"Car 0.00 0 -1.58 587.01 173.33"),
+        ("a.txt", b"377,117,463,117,465,130,378,130,Genaxis"),
     ],
 )
 def test_what_nobody_knows_is_refused_unless_it_speaks_of_what_is_shown(
