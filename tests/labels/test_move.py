@@ -52,7 +52,7 @@ def annotation_of(data: bytes) -> dict[str, object]:
     return dict(json.loads(data)["annotations"][0])
 
 
-def mask(ids: np.ndarray, mode: str = "L", form: str = "PNG", **options: object) -> bytes:  # type: ignore[type-arg]
+def mask(ids: np.ndarray, mode: str = "L", form: str = "PNG", **options: object) -> bytes:
     image, buffer = Image.fromarray(ids), io.BytesIO()
     if mode == "P":
         image.putpalette(list(range(48)))
@@ -226,6 +226,7 @@ def test_coco_rows_that_cannot_move_are_refused(annotation: dict[str, object], r
         ("a.tif", mask(IDS, form="TIFF", compression="tiff_lzw")),
         ("a.tif", mask(IDS.astype(np.int32) * 100_000, form="TIFF")),
     ],
+    ids=["8 bits", "palette", "16 bits", "1 bit", "TIFF", "TIFF of 32 bits"],
 )
 def test_masks_move_in_their_own_format(name: str, data: bytes) -> None:
     moved = move_labels(name, data, TURNED)

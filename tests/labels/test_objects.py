@@ -89,5 +89,5 @@ def test_coco_of_one_picture_is_read() -> None:
 def test_what_is_no_file_of_labels_is_said(name: str, data: bytes) -> None:
     with pytest.raises(SampleError, match=f"{name} is no file of labels"):
         read_objects(name, data, SIZE)
-    with pytest.raises(SampleError, match="coco.json"):
+    with pytest.raises(SampleError, match=r"coco\.json"):
         read_set_objects("coco.json", data)

@@ -185,6 +185,15 @@ def test_the_frame_is_a_setting_of_the_run(pictures: Path, tmp_path: Path) -> No
         i2ikit.translate(pictures, out, model="echo", label_frame="turned")  # type: ignore[arg-type]
 
 
+def test_a_run_from_before_there_were_frames_goes_on(pictures: Path, tmp_path: Path) -> None:
+    i2ikit.translate(pictures, tmp_path / "out", model="echo", limit=2)
+    plan = tmp_path / "out" / ".i2ikit" / "plan.json"
+    head = json.loads(plan.read_text())
+    del head["settings"]["label_frame"]
+    plan.write_text(json.dumps(head))
+    assert i2ikit.translate(pictures, tmp_path / "out", model="echo").is_complete
+
+
 def test_boxes_in_the_metadata_follow_the_size(pictures: Path, tmp_path: Path) -> None:
     row = {"file_name": "a/0.png", "objects": {"bbox": [[2, 4, 6, 2]], "categories": [1]}}
     (pictures / "metadata.jsonl").write_text(json.dumps(row))
