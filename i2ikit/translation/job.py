@@ -10,6 +10,7 @@ import torch
 
 from i2ikit.data.samples import Source
 from i2ikit.evaluate.meter import Meter
+from i2ikit.labels.whole_set import SetLabels
 from i2ikit.model import Model
 from i2ikit.translation.home import Home
 from i2ikit.translation.plan import Plan
@@ -25,6 +26,7 @@ class Job:
         source: where samples come from.
         model: on `device`, in eval mode.
         styles: one or several per input.
+        set_labels: what files of the whole data set say of its pictures.
         home: where OUT and the run's records are.
         device: where the network runs.
         batch_size: pictures that the network works on at a time; a GPU takes them in batches, so
@@ -39,6 +41,7 @@ class Job:
     source: Source
     model: Model
     styles: Styles
+    set_labels: SetLabels
     home: Home
     device: torch.device
     batch_size: int

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from pathlib import PurePosixPath
 
 from i2ikit.data.images import Array, Decoded, decode_image
-from i2ikit.data.samples import REFERENCE, File, Sample
+from i2ikit.data.samples import REFERENCE, Sample
 from i2ikit.data.sizes import Geometry, fit, shrink
 from i2ikit.errors import SampleError
 from i2ikit.model import InputKind, SizeRule
+from i2ikit.translation.carry import carry
 from i2ikit.translation.job import Job
 from i2ikit.translation.stages import Failed, Loaded
-
-#: A word that is a number, as two or more of them in a text make coordinates.
-_NUMBER = re.compile(r"(?<!\S)[-+]?\d*\.?\d+(?!\S)")
 
 
 def load_sample(job: Job, numbered: tuple[int, Sample]) -> Loaded | Failed:
@@ -34,8 +30,7 @@ def _load(job: Job, index: int, sample: Sample) -> Loaded:
     arrays = _resize(job, decoded)
     size = _common_size(arrays)
     geometry = _geometry(decoded, size)
-    if geometry.is_changed:
-        _refuse_coordinates(sample)
+    sample, sidecars = carry(job, sample, geometry)
     return Loaded(
         index=index,
         sample=sample,
@@ -43,7 +38,7 @@ def _load(job: Job, index: int, sample: Sample) -> Loaded:
         reference=_load_reference(job, sample),
         size=size,
         geometry=geometry,
-        sidecars={suffix: file.read() for suffix, file in sample.sidecars.items()},
+        sidecars=sidecars,
     )
 
 
@@ -75,33 +70,6 @@ def _geometry(decoded: Mapping[str, Decoded], size: tuple[int, int]) -> Geometry
     """Return how the primary picture's pixels moved."""
     primary = next(iter(decoded.values()))
     return Geometry(primary.stored_size, primary.orientation, (size[1], size[0]))
-
-
-def _refuse_coordinates(sample: Sample) -> None:
-    """Refuse labels that may describe places in a picture whose geometry changes."""
-    suspects = [
-        f"'{sample.key}{end}'" for end, file in sample.sidecars.items() if _has_places(file)
-    ]
-    suspects += [
-        f"the column '{name}' of '{sample.key}'"
-        for name, value in sample.columns.items()
-        if isinstance(value, list | dict)
-    ]
-    if suspects:
-        raise SampleError(
-            f"{suspects[0]} may hold coordinates, and the picture's geometry changes",
-            hint="leave out --size, or undo the picture's EXIF rotation first",
-        )
-
-
-def _has_places(file: File) -> bool:
-    """Tell whether a label file may hold coordinates: a class or a caption doesn't."""
-    suffix = PurePosixPath(file.name).suffix.lower()
-    if suffix == ".cls":
-        return False
-    if suffix != ".txt":
-        return True
-    return len(_NUMBER.findall(file.read().decode("utf-8", "replace"))) > 1
 
 
 def _load_reference(job: Job, sample: Sample) -> dict[str, Array] | None:
