@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +12,13 @@ from PIL import Image
 
 from i2ikit.data.grid import lay_out
 from i2ikit.data.images import Pixels
-from i2ikit.errors import RunError, UsageError
+from i2ikit.errors import UsageError
 from i2ikit.evaluate import pixels
 from i2ikit.hookspecs import CheckpointEntry
 from i2ikit.loading import load_model
 from i2ikit.model import Direction
 from i2ikit.plugins import discover, locate
+from i2ikit.scratch import new_folder
 from i2ikit.translation.run import translate
 
 #: Styles of each input, for models that draw them.
@@ -54,7 +55,7 @@ def demo(
     """Translate the examples of all default checkpoints; write sheets and OUT/index.html.
 
     Args:
-        output: a new folder.
+        output: a new folder; there is none if this is stopped.
         blocked: plugins not to import.
         on_start: told the name of each checkpoint before its turn.
 
@@ -63,23 +64,23 @@ def demo(
         UsageError: no plugin brings a checkpoint with examples.
     """
     root, blocked = Path(output), tuple(blocked)
-    if root.exists():
-        raise RunError(f"{root} is there already", hint="name a new folder, or remove it")
     offered = [entry for entry, _ in discover(blocked).offered(CheckpointEntry)]
     entries = [entry for entry in offered if entry.is_default and entry.examples]
     if not entries:
         raise UsageError("no plugin brings a checkpoint with examples")
-    root.mkdir(parents=True)
     shown = []
-    for entry in entries:
-        model = load_model(entry.model, entry.name, blocked=blocked)
-        num_styles = STYLES if model.noise_shape else None
-        for direction in model.directions:
-            if on_start:
-                on_start(f"{entry.name} {direction}")
-            shown.append(_show(entry, direction, num_styles, root, blocked))
-    (root / "index.html").write_text(_page(shown), encoding="utf-8")
-    return shown
+    with new_folder(root) as scratch:
+        for entry in entries:
+            model = load_model(entry.model, entry.name, blocked=blocked)
+            num_styles = STYLES if model.noise_shape else None
+            for direction in model.directions:
+                if on_start:
+                    on_start(f"{entry.name} {direction}")
+                shown.append(_show(entry, direction, num_styles, scratch, blocked))
+        (scratch / "index.html").write_text(_page(shown), encoding="utf-8")
+    return [
+        replace(one, sheet=root / one.sheet.name, folder=root / one.folder.name) for one in shown
+    ]
 
 
 def _show(

@@ -110,6 +110,8 @@ class Model(nn.Module):
             can't be given that way.
         official_range: how the original program turns [-1, 1] into saved pixels: "round" (half
             up, as i2ikit), "truncate", or "stretch" (each picture's minimum to 0, maximum to 255).
+        keeps_places: whether what is at a place in the input is there in the output; labels with
+            coordinates are refused where it isn't.
         cluster_files: the name, without suffix, of files beside a checkpoint's weights that hold
             clusters of features, with a star for their number ("clusters_*"); "" if it has none.
     """
@@ -123,6 +125,7 @@ class Model(nn.Module):
     reference_size: SizeRule | None = None
     choice_fields: tuple[str, ...] = ()
     official_range: Literal["round", "truncate", "stretch"] = "round"
+    keeps_places: bool = True
     cluster_files: str = ""
 
     def __init__(self, options: Any = None) -> None:

@@ -40,6 +40,21 @@ class PaddedEcho(Echo):
     size = SizeRule(multiple_of=32, minimum=64)
 
 
+class FixedEcho(Echo):
+    """Gives back the picture, but only takes one size."""
+
+    size = SizeRule(fixed=(16, 24))
+
+
+class Mirror(Echo):
+    """Gives back the picture's mirror image."""
+
+    keeps_places = False
+
+    def decode(self, content: Tensor, style: None) -> Tensor:
+        return content.flip(-1)
+
+
 class TintOptions(Options):
     strength: float = Field(0.5, ge=0, le=1, description="how much of the colour is added")
 
@@ -149,6 +164,8 @@ def i2ikit_models() -> list[ModelEntry]:
     return [
         ModelEntry("echo", model="tests.fakes:Echo"),
         ModelEntry("padded-echo", model="tests.fakes:PaddedEcho"),
+        ModelEntry("fixed-echo", model="tests.fakes:FixedEcho"),
+        ModelEntry("mirror", model="tests.fakes:Mirror"),
         ModelEntry("tint", model="tests.fakes:Tint", options="tests.fakes:TintOptions"),
         ModelEntry("palette", model="tests.fakes:Palette", options="tests.fakes:TintOptions"),
         ModelEntry("paint", model="tests.fakes:Paint"),

@@ -53,6 +53,15 @@ def test_the_page_shows_the_sheets(examples: Path, tmp_path: Path) -> None:
     assert "shown weights, 8 px" in page
 
 
+def test_a_demo_that_is_stopped_leaves_nothing(examples: Path, tmp_path: Path) -> None:
+    def stop(name: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        demo(tmp_path / "new" / "out", blocked=OTHERS, on_start=stop)
+    assert list((tmp_path / "new").iterdir()) == []
+
+
 def test_a_folder_that_is_there_is_kept(examples: Path, tmp_path: Path) -> None:
     with pytest.raises(RunError, match="is there already"):
         demo(tmp_path, blocked=OTHERS)

@@ -56,6 +56,10 @@ Field = Annotated[
     ),
 ]
 Size = Annotated[int | None, typer.Option(metavar="PX", help="Resize inputs to this shorter side.")]
+LabelFrame = Annotated[
+    Literal["stored", "shown"] | None,
+    typer.Option(help="What labels of an EXIF-rotated picture speak of, if they don't tell."),
+]
 Format = Annotated[Literal["png", "jpg", "webp"], typer.Option(help="Of the output pictures.")]
 Range = Annotated[
     Literal["fixed", "official"],

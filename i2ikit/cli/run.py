@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+import signal
+import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict
@@ -63,6 +65,8 @@ def run(
         seen = [found for found in recipes.inspect(loaded) if found.step.name in asked]
         _show_plan(loaded, seen, blocked, as_json=as_json)
         return
+    # else the step's command would outlive a run that is told to end
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         summary = recipes.run(
             loaded,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,7 @@ from PIL import Image
 
 from i2ikit.data.images import MAX_PIXELS, Array, Pixels
 from i2ikit.errors import ModelError, SampleError
-from i2ikit.model import RGB, Grey, InputKind, SizeRule
+from i2ikit.model import RGB, Grey, InputKind, InstanceMap, SizeRule
 
 #: Undoing an EXIF orientation in the unit square: x' = a x + b y + c, y' = d x + e y + f.
 _TURNS = {
@@ -62,6 +63,22 @@ class Geometry:
             float(height * f),
         )
 
+    def point(self, x: float, y: float) -> tuple[float, float]:
+        """Return where a position in the file, continuous as in `affine`, lies in the output."""
+        a, b, c, d, e, f = self.affine()
+        return a * x + b * y + c, d * x + e * y + f
+
+    def as_shown(self) -> Self:
+        """Return how the output's pixels lie to those of its file as a viewer shows it."""
+        width, height = self.source_size
+        shown = (height, width) if self.orientation >= 5 else (width, height)
+        return replace(self, source_size=shown, orientation=1)
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> Self:
+        """Return what `to_json` wrote down."""
+        return cls(tuple(row["source_size"]), row["exif_orientation"], tuple(row["size"]))
+
     def to_json(self) -> dict[str, Any]:
         """Return what a line of metadata says of it, `affine` for positions in the file."""
         return {
@@ -91,6 +108,14 @@ def shrunk_size(sides: tuple[int, int], shorter_side: int) -> tuple[int, int]:
     short = min(sides)
     one, other = ((2 * side * shorter_side + short) // (2 * short) for side in sides)
     return one, other
+
+
+def move_ids(ids: Array, geometry: Geometry) -> Array:
+    """Return a map of ids, (H, W) as stored, lying as the output does: turned, then resized."""
+    a, b, _, d, e, _ = _TURNS[geometry.orientation]
+    turned = (ids.T if b else ids)[:: d + e, :: a + b]
+    width, height = geometry.size
+    return _resize(turned, InstanceMap(), (height, width))
 
 
 def fit(array: Array, kind: InputKind, rule: SizeRule) -> Array:

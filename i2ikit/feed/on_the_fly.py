@@ -35,7 +35,7 @@ from i2ikit.feed.pictures import (
     decode,
 )
 from i2ikit.loading import load_model
-from i2ikit.model import RGB, Direction, Grey, InputKind, Model
+from i2ikit.model import RGB, Direction, Grey, Model
 from i2ikit.translation.job import Translator
 from i2ikit.translation.load import fit_sample
 from i2ikit.translation.network import batch, translate_batch
@@ -57,6 +57,10 @@ class TranslateOnTheFly:
 
     Calls from several threads wait for one another. A `DataLoader` may take it to its workers,
     forked or spawned; each has a cache of its own.
+
+    Attributes:
+        model: what translates.
+        size: the shorter side that all pictures are resized to, in pixels; None: their own.
     """
 
     def __init__(
@@ -99,17 +103,17 @@ class TranslateOnTheFly:
         self._device, self._precision = choose_device(device), precision
         if isinstance(model, Model):
             _refuse_further(checkpoint, options)
-            self._model = model.to(self._device)
+            self.model = model.to(self._device)
         else:
-            self._model = load_model(model, checkpoint, direction, self._device, options)
-        if self._model.reference_inputs is not None and not self._model.noise_shape:
+            self.model = load_model(model, checkpoint, direction, self._device, options)
+        if self.model.reference_inputs is not None and not self.model.noise_shape:
             raise UsageError(
                 "the model takes its style from an example picture, and draws none",
                 hint="i2ikit translate --style-from makes the pictures beforehand",
             )
         self.size = size
         self._p, self._seed = p, seed
-        self._num_styles = styles if self._model.noise_shape else 1
+        self._num_styles = styles if self.model.noise_shape else 1
         self._cache_bytes = cache_bytes
         self._begin()
 
@@ -125,11 +129,6 @@ class TranslateOnTheFly:
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         self.__dict__.update(state)
         self._begin()
-
-    @property
-    def inputs(self) -> Mapping[str, InputKind]:
-        """What the model takes, by field name."""
-        return self._model.inputs
 
     def choose(self, key: str, epoch: int) -> int:
         """Return the style index that a picture gets in an epoch; -1: it isn't translated."""
@@ -174,16 +173,16 @@ class TranslateOnTheFly:
         named = given if isinstance(given, Mapping) else {self._shown: given}
         fields = {name: as_file(key, picture) for name, picture in named.items()}
         index = self.choose(key, epoch)
-        for name in (self._shown,) if index == ORIGINAL else self.inputs:
+        for name in (self._shown,) if index == ORIGINAL else self.model.inputs:
             if name not in fields:
-                wanted = ", ".join(dict.fromkeys((*self.inputs, self._shown)))
+                wanted = ", ".join(dict.fromkeys((*self.model.inputs, self._shown)))
                 raise SampleError(f"'{key}' has no {name}", hint=f"give by name: {wanted}")
         return _Asked(key, fields, index)
 
     @property
     def _shown(self) -> str:
         """The field that is the picture itself."""
-        name, kind = next(iter(self.inputs.items()))
+        name, kind = next(iter(self.model.inputs.items()))
         return name if isinstance(kind, RGB | Grey) else "image"
 
     def _original(self, one: _Asked) -> Pixels:
@@ -211,13 +210,14 @@ class TranslateOnTheFly:
 
     def _translator(self, indices: Mapping[str, int]) -> Translator:
         styles: Styles = NoStyles()
-        if self._model.noise_shape:
+        if self.model.noise_shape:
             styles = PickedStyles(DrawnStyles(self._num_styles, "sample", self._seed), indices)
-        return Translator(self._model, styles, self._device, self._precision, self.size)
+        return Translator(self.model, styles, self._device, self._precision, self.size)
 
     def _load(self, translator: Translator, place: int, one: _Asked) -> Loaded:
         decoded = {
-            name: decode(one.key, one.fields[name], kind) for name, kind in self.inputs.items()
+            name: decode(one.key, one.fields[name], kind)
+            for name, kind in self.model.inputs.items()
         }
         files = {name: file for name, file in one.fields.items() if isinstance(file, File)}
         return fit_sample(translator, place, Sample(one.key, files), decoded)

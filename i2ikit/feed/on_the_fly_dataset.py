@@ -15,7 +15,7 @@ from i2ikit.errors import SampleError, UsageError
 from i2ikit.feed.on_the_fly import TranslateOnTheFly
 from i2ikit.feed.pictures import FeedPicture
 from i2ikit.labels.labelled import Labelled, open_labelled
-from i2ikit.model import RGB, Grey, InstanceMap
+from i2ikit.model import RGB, Grey, InstanceMap, Model
 
 #: What a training gets of a picture; `OnTheFlyDataset` says what is in it.
 Item: TypeAlias = dict[str, Any]
@@ -46,16 +46,13 @@ class OnTheFlyDataset(Dataset[Item]):
             transform: called with each item; what it returns takes the item's place.
 
         Raises:
-            UsageError: the model takes more than a picture.
+            UsageError: the model takes more than a picture, or moves what masks show.
             I2IError: what `open_labelled` raises.
         """
-        kinds = translate.inputs
-        if len(kinds) > 1 or not isinstance(next(iter(kinds.values())), RGB | Grey):
-            raise UsageError(
-                f"the model takes {' and '.join(kinds)}, and {source} has pictures only",
-                hint="call TranslateOnTheFly with the fields of each sample",
-            )
+        _check_model(translate.model, source)
         labelled = open_labelled(source)
+        if labelled.kind == "mask" and not translate.model.keeps_places:
+            raise UsageError(f"the model moves what is in a picture, and {source} has masks")
         self.classes = labelled.classes
         self._samples = labelled.samples
         self._numbers = {name: number for number, name in enumerate(self.classes)}
@@ -104,3 +101,12 @@ class OnTheFlyDataset(Dataset[Item]):
                 f" and its picture {size[1]}×{size[0]}"
             )
         return torch.from_numpy(ids).long()
+
+
+def _check_model(model: Model, source: str) -> None:
+    kinds = model.inputs
+    if len(kinds) > 1 or not isinstance(next(iter(kinds.values())), RGB | Grey):
+        raise UsageError(
+            f"the model takes {' and '.join(kinds)}, and {source} has pictures only",
+            hint="call TranslateOnTheFly with the fields of each sample",
+        )

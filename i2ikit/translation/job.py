@@ -12,6 +12,7 @@ from i2ikit.data.images import Rounding
 from i2ikit.data.samples import Source
 from i2ikit.devices import Precision
 from i2ikit.evaluate.meter import Meter
+from i2ikit.labels.whole_set import SetLabels
 from i2ikit.model import Model
 from i2ikit.translation.home import Home
 from i2ikit.translation.plan import Plan
@@ -47,6 +48,7 @@ class Job:
         plan: what was fixed.
         source: where samples come from.
         translator: what makes the outputs.
+        set_labels: what files of the whole data set say of its pictures.
         home: where OUT and the run's records are.
         batch_size: pictures that the network works on at a time; a GPU takes them in batches, so
             there it is how many wait for it.
@@ -59,6 +61,7 @@ class Job:
     plan: Plan
     source: Source
     translator: Translator
+    set_labels: SetLabels
     home: Home
     batch_size: int
     workers: int

@@ -2,57 +2,57 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from pathlib import PurePosixPath
+from dataclasses import replace
 
 from i2ikit.data.images import Array, Decoded, decode_image
-from i2ikit.data.samples import REFERENCE, File, Sample
+from i2ikit.data.samples import REFERENCE, Sample
 from i2ikit.data.sizes import Geometry, fit, shrink
 from i2ikit.errors import SampleError
 from i2ikit.model import InputKind, Model, SizeRule
-from i2ikit.translation.job import Translator
+from i2ikit.translation.carry import carry
+from i2ikit.translation.job import Job, Translator
 from i2ikit.translation.stages import Failed, Loaded
 
-#: A word that is a number, as two or more of them in a text make coordinates.
-_NUMBER = re.compile(r"(?<!\S)[-+]?\d*\.?\d+(?!\S)")
 
-
-def load_sample(translator: Translator, numbered: tuple[int, Sample]) -> Loaded | Failed:
+def load_sample(job: Job, numbered: tuple[int, Sample]) -> Loaded | Failed:
     """Decode one sample and bring it to a legal size; what goes wrong is returned, not raised."""
     index, sample = numbered
     try:
-        if sample.problem:
-            raise SampleError(sample.problem)
-        kinds = translator.model.inputs
-        decoded = {name: _decode(sample, name, kind, name) for name, kind in kinds.items()}
-        return fit_sample(translator, index, sample, decoded)
+        return _load(job, index, sample)
     except SampleError as error:
         return Failed(index, sample.key, str(error))
+
+
+def _load(job: Job, index: int, sample: Sample) -> Loaded:
+    if sample.problem:
+        raise SampleError(sample.problem)
+    kinds = job.translator.model.inputs
+    decoded = {name: _decode(sample, name, kind, name) for name, kind in kinds.items()}
+    loaded = fit_sample(job.translator, index, sample, decoded)
+    sample, sidecars = carry(job, sample, loaded.geometry)
+    return replace(loaded, sample=sample, sidecars=sidecars)
 
 
 def fit_sample(
     translator: Translator, index: int, sample: Sample, decoded: Mapping[str, Decoded]
 ) -> Loaded:
-    """Return a sample, its inputs decoded, at a size that the network takes.
+    """Return a sample, its inputs decoded, at a size that the network takes; nothing travels along.
 
     Raises:
-        SampleError: the inputs differ in size, or what travels along can't be read or be kept.
+        SampleError: the inputs differ in size, or its example picture can't be read.
     """
     model = translator.model
     arrays = _resize(translator, decoded)
     size = _common_size(arrays)
-    geometry = _geometry(decoded, size)
-    if geometry.is_changed:
-        _refuse_coordinates(sample)
     return Loaded(
         index=index,
         sample=sample,
         inputs=_fit(arrays, model.inputs, model.size),
         reference=_load_reference(model, sample),
         size=size,
-        geometry=geometry,
-        sidecars={suffix: file.read() for suffix, file in sample.sidecars.items()},
+        geometry=_geometry(decoded, size),
+        sidecars={},
     )
 
 
@@ -82,33 +82,6 @@ def _geometry(decoded: Mapping[str, Decoded], size: tuple[int, int]) -> Geometry
     """Return how the primary picture's pixels moved."""
     primary = next(iter(decoded.values()))
     return Geometry(primary.stored_size, primary.orientation, (size[1], size[0]))
-
-
-def _refuse_coordinates(sample: Sample) -> None:
-    """Refuse labels that may describe places in a picture whose geometry changes."""
-    suspects = [
-        f"'{sample.key}{end}'" for end, file in sample.sidecars.items() if _has_places(file)
-    ]
-    suspects += [
-        f"the column '{name}' of '{sample.key}'"
-        for name, value in sample.columns.items()
-        if isinstance(value, list | dict)
-    ]
-    if suspects:
-        raise SampleError(
-            f"{suspects[0]} may hold coordinates, and the picture's geometry changes",
-            hint="leave out --size, or undo the picture's EXIF rotation first",
-        )
-
-
-def _has_places(file: File) -> bool:
-    """Tell whether a label file may hold coordinates: a class or a caption doesn't."""
-    suffix = PurePosixPath(file.name).suffix.lower()
-    if suffix == ".cls":
-        return False
-    if suffix != ".txt":
-        return True
-    return len(_NUMBER.findall(file.read().decode("utf-8", "replace"))) > 1
 
 
 def _load_reference(model: Model, sample: Sample) -> dict[str, Array] | None:

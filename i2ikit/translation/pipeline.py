@@ -84,7 +84,7 @@ def run_shard(
     to_save = max(1, min(in_flight, _OUTPUTS_IN_FLIGHT // job.translator.styles.num_styles))
 
     samples = _read(job, shard, limit)
-    loaded = ahead(partial(load_sample, job.translator), samples, pools.codecs, in_flight)
+    loaded = ahead(partial(load_sample, job), samples, pools.codecs, in_flight)
     batches = batch(job.translator, clock.watch("read", loaded))
     groups = ahead(partial(translate_batch, job.translator), batches, pools.network, job.batch_size)
     translated = clock.watch("translate", chain.from_iterable(groups))

@@ -18,6 +18,7 @@ from i2ikit.data.images import ImageFormat
 from i2ikit.data.samples import Part, Source
 from i2ikit.devices import Precision
 from i2ikit.errors import RunError
+from i2ikit.labels.places import LabelFrame
 from i2ikit.translation.home import Home
 
 #: Loose files are cut into shards of this many inputs: what a kill can lose at most.
@@ -50,6 +51,7 @@ class Settings:
     backend: str  # "cpu", "cuda", …
     threads: int
     versions: dict[str, str]
+    label_frame: LabelFrame | None = None  # plans from before there was one lack it
 
 
 @dataclass(frozen=True)

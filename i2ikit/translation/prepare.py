@@ -16,6 +16,7 @@ from i2ikit.data.samples import Source
 from i2ikit.data.sources import open_source
 from i2ikit.devices import choose_device
 from i2ikit.errors import RunError, SourceError, counted
+from i2ikit.labels.whole_set import SetLabels
 from i2ikit.loading import Loaded, load
 from i2ikit.translation.execution import Execution
 from i2ikit.translation.home import Home
@@ -42,9 +43,6 @@ from i2ikit.translation.request import (
 from i2ikit.translation.save import output_tar
 from i2ikit.translation.styles import Styles
 
-#: Files of the whole data set that may describe places in its pictures.
-_WITH_COORDINATES = (".json", ".jsonl", ".csv", ".xml", ".npy", ".parquet")
-
 
 @dataclass(frozen=True)
 class Prepared:
@@ -53,6 +51,7 @@ class Prepared:
     request: Request
     loaded: Loaded
     source: Source
+    set_labels: SetLabels
     styles: Styles
     device: torch.device
     plan: Plan
@@ -91,12 +90,14 @@ def _prepare(request: Request, blocked: Iterable[str]) -> Prepared:
         inputs=tuple(loaded.model.inputs),
         fields=all_fields(request, loaded.model),
     )
-    _check_carried(request, source)
+    set_labels = SetLabels(source, request.label_frame)
+    _check_carried(source)
+    _check_set_labels(request, loaded, set_labels)
     styles = choose_styles(request, loaded.model, device)
     settings = make_settings(request, loaded, source, styles, device)
     plan = make_plan(settings, styles.num_styles, source)
     _check_names(plan, source)
-    return Prepared(request, loaded, source, styles, device, plan)
+    return Prepared(request, loaded, source, set_labels, styles, device, plan)
 
 
 def agree(prepared: Prepared, execution: Execution) -> Prepared:
@@ -151,14 +152,25 @@ def _refuse_strangers(home: Home) -> None:
         )
 
 
-def _check_carried(request: Request, source: Source) -> None:
-    """Refuse files of the whole data set that can't be read, or that `--size` would make wrong."""
-    for name, file in source.carried.items():
+def _check_carried(source: Source) -> None:
+    """Refuse files of the whole data set that can't be read."""
+    for file in source.carried.values():
         if isinstance(file.data, Path) and not os.access(file.data, os.R_OK):
             raise SourceError(f"{file.name} can't be read", hint="mend it, or move it out of IN")
-        if request.size is not None and name.lower().endswith(_WITH_COORDINATES):
+
+
+def _check_set_labels(request: Request, loaded: Loaded, set_labels: SetLabels) -> None:
+    """Refuse labels of the whole data set that the model or `--size` would make wrong."""
+    for name in set_labels.names:
+        what = f"{name} may hold coordinates"
+        if not loaded.model.keeps_places:
             raise SourceError(
-                f"{file.name} may hold coordinates, and --size changes every picture's geometry",
+                f"{what}, and model '{request.model}' moves what is in a picture",
+                hint="move it out of IN",
+            )
+        if request.size is not None and not set_labels.can_move(name):
+            raise SourceError(
+                f"{what}, is no file of COCO's, and --size changes every picture's geometry",
                 hint="leave out --size, or move it out of IN",
             )
 

@@ -27,6 +27,7 @@ class Outcome:
         key: its key; a tar's name where reading the tar itself failed.
         metadata: a line of `metadata.jsonl` for each output; none if it failed.
         styles: lines of `styles.jsonl`.
+        geometry: how its outputs lie to its file, as `Geometry.to_json` has it; {} if unchanged.
         files: SHA-256 of every file written, by its name under OUT; none if the output is tars.
         failure: why it failed, with the file's name; "" if it didn't.
     """
@@ -35,6 +36,7 @@ class Outcome:
     key: str
     metadata: list[dict[str, Any]] = field(default_factory=list)
     styles: list[dict[str, Any]] = field(default_factory=list)
+    geometry: dict[str, Any] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
     failure: str = ""
 

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from i2ikit.data.samples import Source
+from i2ikit.data.sizes import Geometry
 from i2ikit.data.writers import FolderWriter
 from i2ikit.errors import RunError
+from i2ikit.labels.whole_set import SetLabels
 from i2ikit.translation.home import Home, remove_files
 from i2ikit.translation.plan import Plan, load_plan
 from i2ikit.translation.receipts import Receipt, is_done, noted_files, read_receipts
@@ -41,7 +43,7 @@ class Totals:
         self.failures += [outcome.failure for outcome in receipt.failures[:room]]
 
 
-def merge(home: Home, plan: Plan, source: Source) -> None:
+def merge(home: Home, plan: Plan, source: Source, set_labels: SetLabels) -> None:
     """Write the run's records and the data set's own files.
 
     `metadata.jsonl` has a line an output, `.i2ikit/styles.jsonl` one a style that `--styles` can
@@ -49,6 +51,7 @@ def merge(home: Home, plan: Plan, source: Source) -> None:
 
     Raises:
         RunError: two outputs have one name.
+        SampleError: labels of the whole data set were exchanged while the run was under way.
         OSError: OUT can't be written.
     """
     if plan.num_inputs is None:
@@ -64,25 +67,36 @@ def merge(home: Home, plan: Plan, source: Source) -> None:
                 styles.writelines(map(to_line, outcome.styles))
                 if outcome.failure:
                     errors.write(to_line({"key": outcome.key, "reason": outcome.failure}))
-    _carry(home, source)
+    _carry(home, plan, source, set_labels)
     if is_complete(home, plan):
         shutil.rmtree(home.scratch, ignore_errors=True)
 
 
-def _carry(home: Home, source: Source) -> None:
-    """Copy the files of the whole data set, and note them."""
+def _carry(home: Home, plan: Plan, source: Source, set_labels: SetLabels) -> None:
+    """Write the files of the whole data set, their places moved, and note them."""
+    geometries = dict(_geometries(home, plan)) if set_labels.names else {}
     with (
         FolderWriter(home.root, home.scratch) as writer,
         _lines(home, home.folder / _CARRIED) as notes,
     ):
         for name, file in source.carried.items():
             data = file.read()
+            if geometries:
+                data = set_labels.move(name, data, geometries)
             writer.add({name: data})
             notes.write(to_line({"file_name": name, "sha256": hashlib.sha256(data).hexdigest()}))
 
 
+def _geometries(home: Home, plan: Plan) -> Iterator[tuple[str, Geometry]]:
+    """Yield the key and geometry of each input whose pixels moved."""
+    for _, receipt in read_receipts(home, plan):
+        for outcome in receipt.outcomes if receipt else ():
+            if outcome.geometry:
+                yield outcome.key, Geometry.from_json(outcome.geometry)
+
+
 def read_carried(home: Home) -> dict[str, str]:
-    """Return the SHA-256 of every file of the whole data set that was copied."""
+    """Return the SHA-256 of every file of the whole data set that was written."""
     try:
         lines = (home.folder / _CARRIED).read_text(encoding="utf-8").splitlines()
         return {row["file_name"]: row["sha256"] for row in map(json.loads, lines)}

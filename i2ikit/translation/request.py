@@ -18,6 +18,7 @@ from i2ikit.data.keys import split_picture
 from i2ikit.data.samples import REFERENCE, Source
 from i2ikit.devices import PRECISIONS, Precision
 from i2ikit.errors import UsageError
+from i2ikit.labels.places import LabelFrame
 from i2ikit.loading import Loaded
 from i2ikit.model import Direction, Model
 from i2ikit.translation.listed import read_styles
@@ -55,6 +56,7 @@ class Request:
     seed: int = 0
     fields: Mapping[str, str] = field(default_factory=dict)
     size: int | None = None
+    label_frame: LabelFrame | None = None
     format: ImageFormat = "png"
     range: Literal["fixed", "official"] = "fixed"
     device: str = "auto"
@@ -85,6 +87,7 @@ def check_request(request: Request) -> None:
     if request.size is not None and request.size < 1:
         raise UsageError(f"--size {request.size} is less than 1")
     for name, value, allowed in (
+        ("--label-frame", request.label_frame or "stored", ("stored", "shown")),
         ("--format", request.format, ("png", "jpg", "webp")),
         ("--range", request.range, ("fixed", "official")),
         ("--precision", request.precision, tuple(PRECISIONS)),
@@ -195,6 +198,7 @@ def make_settings(
             "pillow": version("pillow"),
             "machine": platform.machine(),
         },
+        label_frame=request.label_frame,
     )
 
 

@@ -17,6 +17,7 @@ from i2ikit.errors import RunError
 from i2ikit.evaluate.compute import Compute
 from i2ikit.evaluate.meter import Meter, open_meter
 from i2ikit.evaluate.results import Result
+from i2ikit.labels.places import LabelFrame
 from i2ikit.model import Direction
 from i2ikit.progress import Progress
 from i2ikit.translation.execution import Execution
@@ -100,6 +101,7 @@ def translate(
     seed: int = 0,
     fields: Mapping[str, str | Path] | None = None,
     size: int | None = None,
+    label_frame: LabelFrame | None = None,
     format: ImageFormat = "png",
     range: Literal["fixed", "official"] = "fixed",
     device: str = "auto",
@@ -134,6 +136,8 @@ def translate(
         seed: of the drawn styles.
         fields: further pictures of each sample: {"instance": "DIR[:SUFFIX]"}.
         size: resize each input so that its shorter side has this many pixels.
+        label_frame: whether labels that don't tell speak of a picture with an EXIF rotation as it
+            is "stored", or as a viewer has it "shown".
         format: of the output pictures: "png", "jpg", "webp".
         range: "fixed": [-1, 1] to 0 … 255; "official": what the original program saves.
         device: "auto", "cpu", "cuda", "cuda:1" …
@@ -170,6 +174,7 @@ def translate(
         seed=seed,
         fields={name: str(place) for name, place in (fields or {}).items()},
         size=size,
+        label_frame=label_frame,
         format=format,
         range=range,
         device=device,
@@ -210,6 +215,7 @@ def run(
         plan=prepared.plan,
         source=prepared.source,
         translator=_translator(prepared),
+        set_labels=prepared.set_labels,
         home=prepared.home,
         batch_size=execution.batch_size or _default_batch_size(prepared.plan),
         workers=default_workers() if execution.workers is None else execution.workers,
@@ -325,5 +331,5 @@ def _merge(job: Job, execution: Execution) -> bool:
         plan = load_plan(job.home) or job.plan  # another start may have extended it
         complete = is_complete(job.home, plan)
         if complete or execution.shard is None:
-            merge(job.home, plan, job.source)
+            merge(job.home, plan, job.source, job.set_labels)
     return complete

@@ -46,7 +46,10 @@ def _save(job: Job, tar: str, item: Translated) -> Saved:
             measured.append(job.meter.prepare(name, data, as_written))
     hashes = {} if tar else {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
     _check_lengths(files)
-    outcome = Outcome(loaded.index, loaded.sample.key, metadata, list(item.style_rows), hashes)
+    geometry = loaded.geometry.to_json() if loaded.geometry.is_changed else {}
+    outcome = Outcome(
+        loaded.index, loaded.sample.key, metadata, list(item.style_rows), geometry, hashes
+    )
     return Saved(outcome, files, measured)
 
 

@@ -31,12 +31,13 @@ class Loaded:
 
     Attributes:
         index: its position in the shard.
-        sample: where it came from.
+        sample: where it came from, its columns true to the outputs.
         inputs: an array for each input of the model, padded or resized.
         reference: arrays of its own example picture, if it has one.
         size: (height, width) that its outputs get.
         geometry: how its outputs' pixels lie to those of its file.
-        sidecars: files that travel along, by what follows the key in their names.
+        sidecars: files that travel along, true to the outputs, by what follows the key in their
+            names.
     """
 
     index: int

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -105,3 +109,21 @@ def test_a_recipe_is_shown(cli: Cli, recipe: str) -> None:
     ):
         assert line in out.splitlines()
     assert json.loads(cli("recipes", recipe, "--json")[1])["name"] == "cut"
+
+
+@pytest.mark.usefixtures("recipe")
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for the step in /proc")
+def test_a_run_that_is_told_to_end_ends_its_step() -> None:
+    for index in range(2):
+        picture(16, 16).save(f"pairs/{index}.png")
+    where = "{model: munit, a: pairs, b: pairs, out: '${out}/model', size: 16}"
+    Path("long.yaml").write_text(f"name: long\ndescription: d\nsteps:\n  train: {where}\n")
+    started = Path("runs/long/steps/train.out")
+    process = subprocess.Popen([sys.executable, "-m", "i2ikit", "run", "long.yaml"])
+    while not started.exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    (child,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    process.terminate()
+    assert process.wait(60) == 128 + signal.SIGTERM
+    assert not Path(f"/proc/{child}").exists()

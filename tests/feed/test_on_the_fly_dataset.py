@@ -121,3 +121,12 @@ def test_items_are_transformed(pictures: Path) -> None:
 def test_a_model_that_takes_maps_is_refused(pictures: Path) -> None:
     with pytest.raises(UsageError, match="the model takes label and instance"):
         OnTheFlyDataset(str(pictures), TranslateOnTheFly("paint"))
+
+
+def test_masks_of_a_model_that_moves_things_are_refused(
+    pictures: Path, masks: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Tint, "keeps_places", False)
+    assert len(OnTheFlyDataset(str(pictures), tint())) == 5
+    with pytest.raises(UsageError, match="the model moves what is in a picture"):
+        OnTheFlyDataset(f"{pictures}={masks}", tint())

@@ -160,11 +160,11 @@ def test_sidecars_travel_to_every_output(pictures: Path, tmp_path: Path) -> None
 
 
 def test_a_label_is_never_bent_silently(pictures: Path, tmp_path: Path) -> None:
-    (pictures / "a" / "0.txt").write_text("0 .5 .5 1 1")
+    (pictures / "a" / "0.npy").write_bytes(b"any array")
     (pictures / "a" / "1.cls").write_text("3")
     summary = i2ikit.translate(pictures, tmp_path / "out", model="echo", size=4)
     assert summary.num_failed == 1
-    assert "'a/0.txt' may hold coordinates" in summary.failures[0]
+    assert "a/0.npy may hold coordinates" in summary.failures[0]
     assert (tmp_path / "out" / "a" / "1.cls").read_text() == "3"
 
 
@@ -272,10 +272,10 @@ def test_a_caption_is_no_label_with_coordinates(pictures: Path, tmp_path: Path) 
 
 
 def test_columns_of_lists_are_not_bent_silently(pictures: Path, tmp_path: Path) -> None:
-    row = {"file_name": "a/0.png", "objects": {"bbox": [[1, 1, 5, 5]]}}
+    row = {"file_name": "a/0.png", "landmarks": [[1, 1]]}
     (pictures / "metadata.jsonl").write_text(json.dumps(row))
     summary = i2ikit.translate(pictures, tmp_path / "out", model="echo", size=4)
-    assert "the column 'objects' of 'a/0' may hold coordinates" in summary.failures[0]
+    assert "the column 'landmarks' of 'a/0' may hold coordinates" in summary.failures[0]
 
 
 def test_labels_of_the_whole_set_are_refused_where_pixels_move(
