@@ -11,7 +11,7 @@ from PIL import Image
 
 from i2ikit.data.images import MAX_PIXELS, Array, Pixels
 from i2ikit.errors import ModelError, SampleError
-from i2ikit.model import RGB, Grey, InputKind, SizeRule
+from i2ikit.model import RGB, Grey, InputKind, InstanceMap, SizeRule
 
 #: Undoing an EXIF orientation in the unit square: x' = a x + b y + c, y' = d x + e y + f.
 _TURNS = {
@@ -91,6 +91,11 @@ def shrunk_size(sides: tuple[int, int], shorter_side: int) -> tuple[int, int]:
     short = min(sides)
     one, other = ((2 * side * shorter_side + short) // (2 * short) for side in sides)
     return one, other
+
+
+def resize_map(ids: Array, size: tuple[int, int]) -> Array:
+    """Return a map of ids, (H, W), in another (height, width), each pixel that of the nearest."""
+    return _resize(ids, InstanceMap(), size)
 
 
 def fit(array: Array, kind: InputKind, rule: SizeRule) -> Array:
