@@ -1,1 +1,35 @@
-"""Training sets from originals and translations, with their labels."""
+"""Training sets from originals and translations, with their labels.
+
+Names are resolved when first used, so that importing this loads nothing heavy.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from i2ikit.feed.building import build
+    from i2ikit.feed.checking import Checked, check
+    from i2ikit.feed.datasets import dataset
+    from i2ikit.feed.summary import FeedSummary
+
+_HOMES = {
+    "Checked": "checking",
+    "FeedSummary": "summary",
+    "build": "building",
+    "check": "checking",
+    "dataset": "datasets",
+}
+
+__all__ = ["Checked", "FeedSummary", "build", "check", "dataset"]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'i2ikit.feed' has no attribute '{name}'")
+    return getattr(importlib.import_module(f"i2ikit.feed.{_HOMES[name]}"), name)
