@@ -131,7 +131,7 @@ def _build(
         layout,
         len(rows),
         head["counts"],
-        Counter(row.class_name for row in rows if row.class_name is not None),
+        dict(Counter(row.class_name for row in rows if row.class_name is not None)),
         len(choice.rejected),
         len(problems),
         tuple(problems[:_NAMED]),
@@ -157,14 +157,14 @@ def _class_notes(choice: Choice, rows: Sequence[Row]) -> list[str]:
     if choice.kind == "mask":
         return []
     sources = set(choice.source_classes)
-    targets = {row.class_name for row in rows if row.origin == "target"}
+    targets = {row.class_name or "" for row in rows if row.origin == "target"}
     notes = [
         f"the class '{name}' is one of {one} only, not of {other}"
         for mine, theirs, one, other in (
             (sources, targets, "sources", "the target"),
             (targets, sources, "the target", "sources"),
         )
-        for name in sorted(f"{name}" for name in mine - theirs)
+        for name in sorted(mine - theirs)
         if targets
     ]
     if len(sources | targets) == 1:

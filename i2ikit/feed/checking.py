@@ -22,6 +22,7 @@ from i2ikit.feed.comparing import SourceTruth, open_truth
 from i2ikit.feed.manifest import HEAD, REJECTED, Row, hash_bytes, read_head, read_manifest
 from i2ikit.feed.masks import read_ids
 from i2ikit.feed.store import Store, split_name
+from i2ikit.labels.labelled import sort_classes
 from i2ikit.progress import Progress
 
 _DEPTH = 4
@@ -42,7 +43,7 @@ class Checked:
 
     num_pictures: int = 0
     num_sources: int = 0
-    classes: Counter[str] = field(default_factory=Counter)
+    classes: Mapping[str, int] = field(default_factory=dict)
     source_classes: Mapping[str, int] = field(default_factory=dict)
     wrong: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     notes: list[str] = field(default_factory=list)
@@ -70,7 +71,7 @@ def check(feed: str | Path, *, on_progress: Callable[[Progress], None] | None = 
     found.notes += truth.notes
     _check_pictures(found, Store(root), head, rows, truth, on_progress)
     _check_strangers(found, root, head, rows)
-    found.wrong = {kind: names for kind, names in found.wrong.items() if names}
+    found.wrong = {kind: list(dict.fromkeys(names)) for kind, names in found.wrong.items() if names}
     return found
 
 
@@ -90,10 +91,10 @@ def _check_promise(found: Checked, root: Path, head: Mapping[str, Any], rows: li
         for (origin, key, style), count in counts.items()
         if count > 1
     ]
+    places = Counter((row.split, row.origin) for row in rows)
     for split, promised in head["counts"].items():
         for origin, number in promised.items():
-            there = sum(row.split == split and row.origin == origin for row in rows)
-            if there != number:
+            if (there := places[split, origin]) != number:
                 found.wrong["incomplete"].append(f"{split}: {there} {origin}, not {number}")
     if set(head["mix"]) == {"translated"} and not head["num_left_out"]:
         found.wrong["incomplete"] += _short_of_styles(root, head, rows)
@@ -121,7 +122,7 @@ def _check_splits(found: Checked, rows: list[Row]) -> None:
             split, key = owners.setdefault(owner, (row.split, row.source_key))
             if owner[1] and split != row.split:
                 leaks.append(f"'{key}' ({split}) is '{row.source_key}' ({row.split})")
-    found.wrong["in two splits"] += dict.fromkeys(leaks)
+    found.wrong["in two splits"] += leaks
 
 
 @dataclass
@@ -143,20 +144,21 @@ def _check_pictures(
 ) -> None:
     workers = default_workers()
     before: Counter[str] = Counter()
+    after: Counter[str] = Counter()
     seen: set[str] = set()
     with ThreadPoolExecutor(workers) as pool:
         look = partial(_look, store, str(head["layout"]), head["classes"], truth)
         for done, one in enumerate(ahead(look, rows, pool, _DEPTH * workers), start=1):
             for kind, name in one.wrong:
-                if name not in found.wrong[kind]:
-                    found.wrong[kind].append(name)
-            found.classes.update(one.ids)
+                found.wrong[kind].append(name)
+            after.update(one.ids)
             if one.row.origin != "target" and one.row.source_key not in seen:
                 seen.add(one.row.source_key)
                 before.update(one.ids)
             if on_progress:
                 on_progress(Progress(done, len(rows), 0, 0))
-    found.source_classes = before if head["kind"] == "mask" else head["source_classes"]
+    found.classes = {name: after[name] for name in sort_classes(after)}
+    found.source_classes = dict(before) if head["kind"] == "mask" else head["source_classes"]
 
 
 def _look(store: Store, layout: str, classes: list[str], truth: SourceTruth, row: Row) -> _Looked:

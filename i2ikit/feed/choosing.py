@@ -75,7 +75,7 @@ def choose(
         choose_mix(whole, settings.mix, settings.styles, settings.seed),
         labels.kind,
         rejected,
-        Counter(one.label for one in originals if isinstance(one.label, str)),
+        dict(Counter(one.label for one in originals if isinstance(one.label, str))),
         notes,
     )
 
@@ -153,9 +153,9 @@ def _pass_gate(
     rejected: list[Mapping[str, Any]] = []
     for one in candidates:
         if one.origin == "translated" and one.name in reasons:
-            row = {"file_name": one.name, "source_key": one.source_key}
-            row |= {"style_index": one.style_index, "reasons": reasons[one.name]}
-            rejected.append(row)
+            names = {"file_name": one.name, "source_key": one.source_key}
+            why = {"style_index": one.style_index, "reasons": reasons[one.name]}
+            rejected.append({**names, **why})
         else:
             passed.append(one)
     return passed, rejected

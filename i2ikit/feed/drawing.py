@@ -52,8 +52,8 @@ def choose_mix(
         units[origin] = list(groups)
     counts = _largest({origin: len(units[origin]) for origin in ORIGINS}, mix)
     chosen: set[int] = set()
-    for origin, count in counts.items():
-        ranked = sorted(units[origin], key=lambda unit: _rank(unit[0], styles, seed))
+    for name, count in counts.items():
+        ranked = sorted(units[name], key=lambda unit: _rank(unit[0], styles, seed))
         chosen |= {id(one) for unit in ranked[:count] for one in unit}
     return [one for one in candidates if id(one) in chosen]
 

@@ -72,7 +72,7 @@ def gather_translated(
     A label of no source is a problem, too.
     """
     found: str | File | Beside = ""
-    key, is_labelled = None, False
+    key, is_labelled = "", False
     names = set(translation.failed)
     for row in translation.rows():
         if row["key"] != key:  # the outputs of a source follow one another

@@ -98,13 +98,14 @@ def _loose(split: str, class_name: str, stem: str, suffix: str) -> Names:
     return Names(f"{key}{suffix}", f"{key}.mask.png", "")
 
 
-_BOTH: tuple[Kind, ...] = ("class", "mask")
+_CLASS: tuple[Kind, ...] = ("class",)
+_MASK: tuple[Kind, ...] = ("mask",)
 LAYOUTS: Mapping[LayoutName, Layout] = MappingProxyType(
     {
-        "imagefolder": Layout(("class",), _imagefolder),
-        "cityscapes": Layout(("mask",), _cityscapes),
-        "huggingface": Layout(_BOTH, _huggingface),
-        "shards": Layout(_BOTH, _loose),
+        "imagefolder": Layout(_CLASS, _imagefolder),
+        "cityscapes": Layout(_MASK, _cityscapes),
+        "huggingface": Layout(_CLASS + _MASK, _huggingface),
+        "shards": Layout(_CLASS + _MASK, _loose),
     }
 )
 

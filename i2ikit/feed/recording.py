@@ -50,8 +50,8 @@ def describe(
         "gate": settings.gate,
         "seed": settings.seed,
         "classes": _classes(choice, rows, id_map),
-        "source_classes": dict(choice.source_classes),
-        "counts": counts,
+        "source_classes": choice.source_classes,
+        "counts": {split: dict(origins) for split, origins in counts.items()},
         "num_rejected": len(choice.rejected),
     }
 
