@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from i2ikit.errors import UsageError
+from i2ikit.errors import SampleError, UsageError, counted
 from i2ikit.feed.candidates import ORIGINS, Mix, Styles
 from i2ikit.feed.choosing import Choice, choose
 from i2ikit.feed.layouts import LayoutName, choose_layout
@@ -19,7 +19,7 @@ from i2ikit.feed.summary import FeedSummary, OnError, Settings
 from i2ikit.feed.translated import open_translation
 from i2ikit.feed.writing import Writing, load_all
 from i2ikit.labels.id_maps import IdMap, open_id_map
-from i2ikit.labels.labelled import amiss, open_labelled_source
+from i2ikit.labels.labelled import open_labelled_source
 from i2ikit.progress import Progress
 from i2ikit.scratch import new_folder
 
@@ -109,12 +109,16 @@ def _build(
     on_error: OnError,
     on_progress: Callable[[Progress], None] | None,
 ) -> FeedSummary:
+    if output.absolute().is_relative_to(translated.absolute()):
+        raise UsageError(
+            f"FEED {output} lies in TRANSLATED {translated}", hint="name another folder"
+        )
     translation = open_translation(translated)
     target = open_labelled_source(settings.target) if settings.target else None
     problems: list[str] = []
     choice = choose(translation, target, settings, problems)
     if problems and on_error == "stop":
-        raise amiss(problems, str(translated))
+        raise _amiss(problems, translated)
     layout = choose_layout(settings.layout, choice.kind)
     id_map = _open_map(settings.map, choice)
     with new_folder(output) as folder:
@@ -122,7 +126,7 @@ def _build(
         writing = Writing(folder, layout, translation, on_error, problems)
         rows = writing.write(load_all(found, id_map), len(choice.candidates), on_progress)
         if not rows:
-            raise amiss(problems, str(translated)) if problems else _nothing_left(settings)
+            raise _amiss(problems, translated) if problems else _nothing_left(settings)
         rows = pack_shards(folder, rows, settings.seed) if layout == "shards" else rows
         head = describe(translation, settings, layout, choice, rows, id_map)
         write_records(folder, rows, head, choice, problems)
@@ -145,6 +149,14 @@ def _open_map(text: str | None, choice: Choice) -> IdMap | None:
     if choice.kind != "mask":
         raise UsageError(f"--map {text} is for masks, and the labels are classes")
     return open_id_map(text)
+
+
+def _amiss(problems: Sequence[str], translated: Path) -> SampleError:
+    listed = "; ".join(problems[:_NAMED]) + ("; …" if len(problems) > _NAMED else "")
+    return SampleError(
+        f"{counted(len(problems), 'problem')} with {translated}: {listed}",
+        hint="--labels and --split say where they are found; --on-error skip leaves these out",
+    )
 
 
 def _nothing_left(settings: Settings) -> UsageError:

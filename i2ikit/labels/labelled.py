@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -116,16 +116,11 @@ def open_labelled(text: str, on_error: Literal["skip", "stop"] = "stop") -> Labe
     problems: list[str] = []
     samples = tuple(source.read(problems))
     if problems and (on_error == "stop" or not samples):
-        raise amiss(problems, text)
+        listed = "; ".join(problems[:_NAMED]) + ("; …" if len(problems) > _NAMED else "")
+        raise SampleError(f"{counted(len(problems), 'label')} amiss in {text}: {listed}")
     if not samples:
         raise SourceError(f"{text} holds no labelled pictures")
     return LabelledSet(text, source.labels.kind, samples, tuple(problems))
-
-
-def amiss(problems: Sequence[str], place: str) -> SampleError:
-    """Return the error for labels that are wrong; the first few are named."""
-    listed = "; ".join(problems[:_NAMED]) + ("; …" if len(problems) > _NAMED else "")
-    return SampleError(f"{counted(len(problems), 'label')} amiss in {place}: {listed}")
 
 
 def open_labelled_source(text: str) -> LabelledSource:

@@ -259,6 +259,11 @@ def test_names_of_originals_and_translations_never_meet(source: Path, tmp_path: 
     assert summary.num_pictures == len({row.file_name for row in rows(tmp_path / "feed")}) == 10
 
 
+def test_a_feed_within_the_translation_is_refused(out: Path) -> None:
+    with pytest.raises(UsageError, match="lies in TRANSLATED"):
+        build(out, out / "feed")
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
