@@ -173,8 +173,9 @@ def _show_checked(found: Checked, *, as_json: bool) -> None:
     typer.echo(
         f"{counted(found.num_pictures, 'picture')} of {counted(found.num_sources, 'source')}"
     )
-    for name in found.classes:
-        before, after = found.source_classes.get(name, 0), found.classes[name]
+    unit = "picture" if found.kind == "class" else "pixel"
+    for name, after in found.classes.items():
+        before = counted(found.source_classes.get(name, 0), unit)
         typer.echo(f"  {name}: {before} of the sources, {after} of the feed")
     for what, names in found.wrong.items():
         more = ", …" if len(names) > _SHOWN else ""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from i2ikit.errors import SampleError, UsageError, counted
 from i2ikit.feed.candidates import ORIGINS, Mix, Styles
-from i2ikit.feed.choosing import Choice, choose
+from i2ikit.feed.choosing import Gathered, choose, gather
 from i2ikit.feed.layouts import LayoutName, choose_layout
 from i2ikit.feed.loading import find_files
 from i2ikit.feed.manifest import Row
@@ -18,6 +18,7 @@ from i2ikit.feed.recording import describe, write_records
 from i2ikit.feed.summary import FeedSummary, OnError, Settings
 from i2ikit.feed.translated import open_translation
 from i2ikit.feed.writing import Writing, load_all
+from i2ikit.labels.finding import Kind
 from i2ikit.labels.id_maps import IdMap, open_id_map
 from i2ikit.labels.labelled import open_labelled_source
 from i2ikit.progress import Progress
@@ -116,19 +117,20 @@ def _build(
     translation = open_translation(translated)
     target = open_labelled_source(settings.target) if settings.target else None
     problems: list[str] = []
-    choice = choose(translation, target, settings, problems)
-    if problems and on_error == "stop":
+    gathered = gather(translation, target, settings, problems)
+    if problems and (on_error == "stop" or not gathered.candidates):
         raise _amiss(problems, translated)
-    layout = choose_layout(settings.layout, choice.kind)
-    id_map = _open_map(settings.map, choice)
+    layout = choose_layout(settings.layout, gathered.kind)
+    id_map = _open_map(settings.map, gathered.kind)
+    choice = choose(gathered, translation, settings)
     with new_folder(output) as folder:
         found = find_files(choice.candidates, translation, target)
         writing = Writing(folder, layout, translation, on_error, problems)
         rows = writing.write(load_all(found, id_map), len(choice.candidates), on_progress)
         if not rows:
-            raise _amiss(problems, translated) if problems else _nothing_left(settings)
+            raise _amiss(problems, translated)
         rows = pack_shards(folder, rows, settings.seed) if layout == "shards" else rows
-        head = describe(translation, settings, layout, choice, rows, id_map)
+        head = describe(translation, settings, layout, gathered, rows, id_map)
         write_records(folder, rows, head, choice, problems)
     return FeedSummary(
         output,
@@ -139,14 +141,14 @@ def _build(
         len(choice.rejected),
         len(problems),
         tuple(problems[:_NAMED]),
-        (*choice.notes, *_class_notes(choice, rows)),
+        (*gathered.notes, *_class_notes(gathered, rows)),
     )
 
 
-def _open_map(text: str | None, choice: Choice) -> IdMap | None:
+def _open_map(text: str | None, kind: Kind) -> IdMap | None:
     if text is None:
         return None
-    if choice.kind != "mask":
+    if kind != "mask":
         raise UsageError(f"--map {text} is for masks, and the labels are classes")
     return open_id_map(text)
 
@@ -159,16 +161,11 @@ def _amiss(problems: Sequence[str], translated: Path) -> SampleError:
     )
 
 
-def _nothing_left(settings: Settings) -> UsageError:
-    asked = f"--gate {settings.gate}" if settings.gate else "--mix"
-    return UsageError(f"{asked} leaves no pictures to build a feed of")
-
-
-def _class_notes(choice: Choice, rows: Sequence[Row]) -> list[str]:
+def _class_notes(gathered: Gathered, rows: Sequence[Row]) -> list[str]:
     """Return what is odd about the classes, as a typo in a label would make it."""
-    if choice.kind == "mask":
+    if gathered.kind == "mask":
         return []
-    sources = set(choice.source_classes)
+    sources = set(gathered.source_classes)
     targets = {row.class_name or "" for row in rows if row.origin == "target"}
     notes = [
         f"the class '{name}' is one of {one} only, not of {other}"

@@ -35,7 +35,8 @@ class Checked:
     Attributes:
         num_pictures: lines of the manifest.
         num_sources: different sources among them.
-        classes: pictures of the feed by class; with masks, pixels by id.
+        kind: "class" or "mask".
+        classes: pictures of the feed by class; with masks, pixels by class or id.
         source_classes: the same of the sources, each counted once.
         wrong: what is wrong, by its kind: names or sentences.
         notes: what could not be compared.
@@ -43,6 +44,7 @@ class Checked:
 
     num_pictures: int = 0
     num_sources: int = 0
+    kind: str = "class"
     classes: Mapping[str, int] = field(default_factory=dict)
     source_classes: Mapping[str, int] = field(default_factory=dict)
     wrong: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
@@ -63,7 +65,8 @@ def check(feed: str | Path, *, on_progress: Callable[[Progress], None] | None = 
     """
     root = Path(feed)
     head, rows = read_head(root), list(read_manifest(root))
-    found = Checked(len(rows), len({(row.origin == "target", row.source_key) for row in rows}))
+    sources = {(row.origin == "target", row.source_key) for row in rows}
+    found = Checked(len(rows), len(sources), head["kind"])
     _check_generated(found, root, head)
     _check_promise(found, root, head, rows)
     _check_splits(found, rows)

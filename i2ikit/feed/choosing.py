@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from i2ikit.errors import SampleError, UsageError
+from i2ikit.errors import SampleError, UsageError, counted
 from i2ikit.feed.candidates import Candidate
 from i2ikit.feed.drawing import choose_mix, choose_styles
 from i2ikit.feed.gate_report import read_rejections
@@ -26,35 +26,33 @@ from i2ikit.labels.labelled import LabelledSource
 
 
 @dataclass(frozen=True)
-class Choice:
-    """The pictures of a feed, before their files are read.
+class Gathered:
+    """The pictures that a feed may hold.
 
     Attributes:
-        candidates: in the order in which they are read.
+        candidates: with labels and splits.
         kind: of their labels.
-        rejected: lines of what the gate's report kept out.
-        source_classes: labelled sources by class, whatever was chosen of them; {} of masks.
+        source_classes: labelled sources by class, whatever is chosen of them; {} of masks.
         notes: what else is to be known.
     """
 
     candidates: Sequence[Candidate]
     kind: Kind
-    rejected: Sequence[Mapping[str, Any]]
     source_classes: Mapping[str, int]
     notes: tuple[str, ...]
 
 
-def choose(
+def gather(
     translation: Translation,
     target: LabelledSource | None,
     settings: Settings,
     problems: list[str],
-) -> Choice:
-    """Return the pictures that the settings ask for; what is left out joins the problems.
+) -> Gathered:
+    """Return translations, originals and target pictures; what is amiss joins the problems.
 
     Raises:
-        UsageError: nothing of an origin to mix in, or labels of two kinds.
-        SourceError: labels, a table of splits or a gate's report that can't be read.
+        UsageError: labels of two kinds, or an argument that makes no sense.
+        SourceError: labels or a table of splits that can't be read.
     """
     labels = open_source_labels(settings.labels)
     if target and target.labels.kind != labels.kind:
@@ -68,16 +66,39 @@ def choose(
     targets = list(gather_target(target, problems)) if target else []
     named = _name_splits([*outputs, *originals, *targets], settings, problems)
     apart, notes = _keep_apart(named, translation, problems)
-    passed, rejected = _pass_gate(apart, translation, settings)
+    classes = Counter(one.label for one in originals if isinstance(one.label, str))
+    return Gathered(apart, labels.kind, dict(classes), (*notes, *_failures(translation)))
+
+
+def _failures(translation: Translation) -> list[str]:
+    inputs = counted(len(translation.failed), "input")
+    return [f"{inputs} failed in the translation: no pictures"] if translation.failed else []
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The pictures of a feed, before their files are read.
+
+    Attributes:
+        candidates: in the order in which they are read.
+        rejected: lines of what the gate's report kept out.
+    """
+
+    candidates: Sequence[Candidate]
+    rejected: Sequence[Mapping[str, Any]]
+
+
+def choose(gathered: Gathered, translation: Translation, settings: Settings) -> Choice:
+    """Return what the gate, `--styles` and `--mix` leave of the candidates.
+
+    Raises:
+        UsageError: nothing of an origin to mix in.
+        SourceError: the gate's report can't be read, or is of another translation.
+    """
+    passed, rejected = _pass_gate(gathered.candidates, translation, settings)
     styled = choose_styles(_of(passed, "translated"), settings.styles, settings.seed)
     whole = [*styled, *_of(passed, "original"), *_of(passed, "target")]
-    return Choice(
-        choose_mix(whole, settings.mix, settings.styles, settings.seed),
-        labels.kind,
-        rejected,
-        dict(Counter(one.label for one in originals if isinstance(one.label, str))),
-        notes,
-    )
+    return Choice(choose_mix(whole, settings.mix, settings.styles, settings.seed), rejected)
 
 
 def _of(candidates: Iterable[Candidate], origin: str) -> list[Candidate]:

@@ -75,6 +75,6 @@ def _largest(available: Mapping[str, int], mix: Mix) -> dict[str, int]:
     ratios = {origin: Fraction(str(ratio)) for origin, ratio in mix.items()}
     for origin in ratios:
         if not available[origin]:
-            raise UsageError(f"--mix {origin}={mix[origin]}: there are no {origin} pictures")
+            raise UsageError(f"no {origin} pictures are left to mix in")
     scale = min(available[origin] / ratio for origin, ratio in ratios.items())
     return {origin: int(scale * ratio) for origin, ratio in ratios.items()}

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import i2ikit
-from i2ikit.feed.choosing import Choice
+from i2ikit.feed.choosing import Choice, Gathered
 from i2ikit.feed.layouts import LayoutName
 from i2ikit.feed.manifest import LEFT_OUT, MANIFEST, REJECTED, Row, write_head, write_lines
 from i2ikit.feed.packing import write_epochs, write_tables
 from i2ikit.feed.summary import Settings
 from i2ikit.feed.translated import Translation
+from i2ikit.labels.finding import Kind
 from i2ikit.labels.id_maps import IGNORED, IdMap
 from i2ikit.labels.labelled import sort_classes
 
@@ -22,7 +23,7 @@ def describe(
     translation: Translation,
     settings: Settings,
     layout: LayoutName,
-    choice: Choice,
+    gathered: Gathered,
     rows: Sequence[Row],
     id_map: IdMap | None,
 ) -> dict[str, Any]:
@@ -39,7 +40,7 @@ def describe(
         "checkpoint": run.checkpoint,
         "direction": run.direction,
         "num_styles": translation.plan.num_styles,
-        "kind": choice.kind,
+        "kind": gathered.kind,
         "labels": _absolute(settings.labels),
         "map": settings.map if settings.map in (None, "cityscapes19") else _absolute(settings.map),
         "mix": dict(settings.mix),
@@ -49,16 +50,15 @@ def describe(
         "layout": layout,
         "gate": settings.gate,
         "seed": settings.seed,
-        "classes": _classes(choice, rows, id_map),
-        "source_classes": choice.source_classes,
+        "classes": _classes(gathered.kind, rows, id_map),
+        "source_classes": gathered.source_classes,
         "counts": {split: dict(origins) for split, origins in counts.items()},
-        "num_rejected": len(choice.rejected),
     }
 
 
-def _classes(choice: Choice, rows: Sequence[Row], id_map: IdMap | None) -> list[str]:
+def _classes(kind: Kind, rows: Sequence[Row], id_map: IdMap | None) -> list[str]:
     """Return the names of the classes in the order of their numbers; [] of masks without names."""
-    if choice.kind == "class":
+    if kind == "class":
         return list(sort_classes(row.class_name for row in rows if row.class_name is not None))
     if id_map is None or not id_map.names:
         return []
@@ -94,4 +94,5 @@ def write_records(
     generated += [name for name in (REJECTED, LEFT_OUT) if (folder / name).exists()]
     if head["layout"] == "huggingface":
         generated += write_tables(folder, rows)
-    write_head(folder, {**head, "num_left_out": len(problems)}, generated)
+    kept_out = {"num_rejected": len(choice.rejected), "num_left_out": len(problems)}
+    write_head(folder, {**head, **kept_out}, generated)

@@ -293,3 +293,11 @@ def test_a_class_of_one_side_only_is_noted(out: Path, tmp_path: Path) -> None:
     mix: Any = {"translated": 1, "target": 1}
     summary = build(out, tmp_path / "feed", mix=mix, target=str(tmp_path / "target"))
     assert any("'dgo' is one of the target only" in note for note in summary.notes)
+
+
+def test_pictures_in_no_folder_need_other_labels(tmp_path: Path) -> None:
+    picture().save(tmp_path / "flat.png")
+    i2ikit.translate(tmp_path / "flat.png", tmp_path / "out", model="echo")
+    for on_error in ("stop", "skip"):
+        with pytest.raises(SampleError, match="'flat' lies in no folder that names its class"):
+            build(tmp_path / "out", tmp_path / "feed", on_error=on_error)  # type: ignore[arg-type]

@@ -84,5 +84,5 @@ def test_a_mix_of_styles_by_epoch_takes_sources_whole() -> None:
 
 
 def test_an_origin_without_pictures_is_refused() -> None:
-    with pytest.raises(UsageError, match="--mix target=1: there are no target pictures"):
+    with pytest.raises(UsageError, match="no target pictures are left to mix in"):
         choose_mix(translations(2), {"translated": 1, "target": 1}, "all", 0)
