@@ -22,16 +22,17 @@ class SourceLabels:
     """Labels by source key.
 
     Attributes:
-        kind: "class" or "mask".
-        labels: finds them; None where masks lie beside the pictures.
-        beside: those masks.
+        labels: finds them; or says that masks lie beside the pictures.
         takes_text: whether they are read from files that travelled along (`cls`).
     """
 
-    kind: Kind
-    labels: Labels | None
-    beside: Beside | None
+    labels: Labels | Beside
     takes_text: bool
+
+    @property
+    def kind(self) -> Kind:
+        """Whether they are classes or masks."""
+        return "mask" if isinstance(self.labels, Beside) else self.labels.kind
 
     def find(self, translation: Translation, row: Mapping[str, object]) -> str | File | Beside:
         """Return the label of an output's source.
@@ -39,15 +40,13 @@ class SourceLabels:
         Raises:
             SampleError: there is none.
         """
-        if self.labels is None:
-            assert self.beside is not None
-            return self.beside
+        if isinstance(self.labels, Beside):
+            return self.labels
         name, key = str(row["file_name"]), str(row["key"])
         text_name = f"{name.rpartition('.')[0]}.cls"
         there = self.takes_text and text_name in translation.store
         sidecars = {".cls": translation.store.file(text_name)} if there else {}
-        picture = File(name, b"")
-        return self.labels.find(Sample(key, {"image": picture}, sidecars, columns=row))
+        return self.labels.find(Sample(key, {"image": File(name, b"")}, sidecars, columns=row))
 
 
 def open_source_labels(how: str) -> SourceLabels:
@@ -59,9 +58,8 @@ def open_source_labels(how: str) -> SourceLabels:
     """
     if how.startswith(_SIDECAR):
         field = how.removeprefix(_SIDECAR).strip(".")
-        return SourceLabels("mask", None, Beside(field), takes_text=False)
-    labels = open_labels(how)
-    return SourceLabels(labels.kind, labels, None, takes_text=how == "cls")
+        return SourceLabels(Beside(field), takes_text=False)
+    return SourceLabels(open_labels(how), takes_text=how == "cls")
 
 
 def gather_translated(
@@ -92,7 +90,7 @@ def gather_translated(
                 found,
                 read_geometry(row),
             )
-    if labels.labels:
+    if isinstance(labels.labels, Labels):
         problems += labels.labels.strays(names, str(translation.root))
 
 

@@ -300,4 +300,4 @@ def test_pictures_in_no_folder_need_other_labels(tmp_path: Path) -> None:
     i2ikit.translate(tmp_path / "flat.png", tmp_path / "out", model="echo")
     for on_error in ("stop", "skip"):
         with pytest.raises(SampleError, match="'flat' lies in no folder that names its class"):
-            build(tmp_path / "out", tmp_path / "feed", on_error=on_error)  # type: ignore[arg-type]
+            build(tmp_path / "out", tmp_path / "feed", on_error=on_error)
