@@ -201,6 +201,7 @@ except SystemExit as exit:
         ("eval --help", "precision-recall"),
         ("eval fid --help", "--convention"),
         ("features cluster --help", "--num-clusters"),
+        ("feed build --help", "--styles"),
         ("weights --help", "--download"),
         ("recipes", "facades-bicyclegan"),
         ("run --help", "--locked"),
@@ -213,7 +214,7 @@ def test_light_commands_load_neither_torch_nor_numpy(arguments: str, shown: str)
 
 
 def test_light_modules_load_neither_torch_nor_numpy() -> None:
-    light = [f"i2ikit.{name}".rstrip(".") for name in [*LIGHT, "cli", "evaluate"]]
+    light = [f"i2ikit.{name}".rstrip(".") for name in [*LIGHT, "cli", "evaluate", "feed"]]
     _, names = loaded(f"import {', '.join(light + PLUGINS)}")
     assert names & HEAVY == set()
 

@@ -14,6 +14,7 @@ from i2ikit.cli.checkpoints import checkpoints
 from i2ikit.cli.demo import demo
 from i2ikit.cli.evaluate import evaluate
 from i2ikit.cli.features import features
+from i2ikit.cli.feed import feed
 from i2ikit.cli.models import models
 from i2ikit.cli.plugins import plugins
 from i2ikit.cli.prepare import prepare
@@ -39,6 +40,7 @@ app.command(
 app.command(epilog="Example: i2ikit train --model munit --size 128 summer/ winter/ out/")(train)
 app.add_typer(checkpoints, name="checkpoints", epilog="Example: i2ikit checkpoints show demo-munit")
 app.add_typer(prepare, name="prepare", epilog="Example: i2ikit prepare world-maps maps/")
+app.add_typer(feed, name="feed", epilog="Example: i2ikit feed build out/ feed/")
 app.command(epilog="Example: i2ikit demo demo/")(demo)
 app.command(epilog="Example: i2ikit models munit")(models)
 app.add_typer(plugins, name="plugins", epilog="Example: i2ikit plugins --json")

@@ -19,7 +19,7 @@ _NO_STEPS = {"run", "recipes"}
 #: What leaves a command's work undone, in part or all of it; a step is done or not.
 _NO_PARAMETERS = {"plan", "shard", "time-limit"}
 #: Commands that read what another one has written to OUT.
-_READ_OUT = {"audit", "eval lpips", "eval cis"}
+_READ_OUT = {"audit", "eval lpips", "eval cis", "feed check"}
 #: What a command reads and adds to.
 _CHANGED = {("features cluster", "checkpoint")}
 #: Whose options a command's `option` sets.
@@ -28,7 +28,7 @@ _OPTIONS_OF: dict[str, Literal["model", "training"]] = {
     "features cluster": "model",
     "train": "training",
 }
-_OUTPUTS = {"out", "output"}
+_OUTPUTS = {"out", "output", "feed"}
 #: In a metavar, these say that the value is a place.
 _PLACES = ("DIR", "FILE", "IMAGES", "LABELS", "PATH", "REF")
 

@@ -9,17 +9,35 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from i2ikit.feed.building import build
+    from i2ikit.feed.checking import Checked, check
+    from i2ikit.feed.datasets import dataset
     from i2ikit.feed.on_the_fly import TranslateOnTheFly
     from i2ikit.feed.on_the_fly_dataset import OnTheFlyDataset
     from i2ikit.feed.pictures import FeedPicture
+    from i2ikit.feed.summary import FeedSummary
 
 _HOMES = {
+    "Checked": "checking",
     "FeedPicture": "pictures",
+    "FeedSummary": "summary",
     "OnTheFlyDataset": "on_the_fly_dataset",
     "TranslateOnTheFly": "on_the_fly",
+    "build": "building",
+    "check": "checking",
+    "dataset": "datasets",
 }
 
-__all__ = ["FeedPicture", "OnTheFlyDataset", "TranslateOnTheFly"]
+__all__ = [
+    "Checked",
+    "FeedPicture",
+    "FeedSummary",
+    "OnTheFlyDataset",
+    "TranslateOnTheFly",
+    "build",
+    "check",
+    "dataset",
+]
 
 
 def __dir__() -> list[str]:

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import Any, Literal, TypeAlias
+from pathlib import Path
+from typing import Literal
 
-from i2ikit.data.folders import parse_field
-from i2ikit.data.manifests import read_rows
-from i2ikit.data.pictures import PictureIndex, walk
-from i2ikit.data.samples import File, Sample
+from i2ikit.data.samples import File, Sample, Source
 from i2ikit.data.sources import open_source
 from i2ikit.errors import SampleError, SourceError, UsageError, counted
+from i2ikit.labels.finding import FORMS, Find, Kind, Labels, open_labels, picture_names
 
-Kind: TypeAlias = Literal["class", "mask"]
-#: How a picture's label is found; a label that isn't there is a `SampleError`.
-Find: TypeAlias = Callable[[Sample], "str | File"]
-
-FORMS = "folder, cls, column:NAME, FILE.csv[:COLUMN], or a folder of masks DIR[:SUFFIX]"
-#: What a table's column of names and its column of classes may be called.
-_NAMES, _CLASSES = ("file_name", "key", "path", "file", "image"), ("label", "class")
 _NAMED = 5
 
 
@@ -60,53 +51,90 @@ class LabelledSet:
     @property
     def classes(self) -> tuple[str, ...]:
         """The names of the classes, numbers by value; () of masks."""
-        names = {one.label for one in self.samples if isinstance(one.label, str)}
-        return tuple(sorted(names, key=_class_order))
+        return sort_classes(one.label for one in self.samples if isinstance(one.label, str))
+
+
+def sort_classes(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the different names of classes in order, numbers by value."""
+    return tuple(sorted(set(names), key=_class_order))
 
 
 def _class_order(name: str) -> tuple[int, int, str]:
     return (0, int(name), name) if name.isdecimal() else (1, 0, name)
 
 
+@dataclass(frozen=True)
+class LabelledSource:
+    """Pictures and labels that are read one after the other.
+
+    Attributes:
+        location: as the user wrote it.
+        place: where the pictures are.
+        source: reads them.
+        labels: finds their labels.
+    """
+
+    location: str
+    place: str
+    source: Source
+    labels: Labels
+
+    def read(self, problems: list[str]) -> Iterator[Labelled]:
+        """Yield the pictures with their labels, in order.
+
+        Why others don't count is added to `problems`, a sentence each.
+
+        Raises:
+            SourceError: a tar is damaged or cut off.
+        """
+        is_translation = (Path(self.place) / ".i2ikit" / "plan.json").is_file()
+        names: set[str] = set()
+        for part in self.source.parts:
+            for sample in self.source.read(part.name, part.keys):
+                if is_translation and "style_index" not in sample.columns:
+                    continue  # what travels beside is no picture
+                names.update(picture_names(sample))
+                try:
+                    yield _label(sample, self.labels.find)
+                except SampleError as error:
+                    problems.append(str(error))
+        problems += self.labels.strays(names, self.place)
+
+
 def open_labelled(text: str, on_error: Literal["skip", "stop"] = "stop") -> LabelledSet:
     """Return the pictures and labels of `PICTURES[=LABELS]`.
 
-    PICTURES: a folder, tars or a manifest. LABELS, "folder" if left out:
-
-    - `folder`: the class is the name of the folder that a picture lies in.
-    - `cls`: it is the text of the file KEY.cls beside it, or of that field of a tar.
-    - `column:NAME`: a column of the manifest, or of a folder's metadata.jsonl.
-    - `FILE.csv[:COLUMN]` (.jsonl, .parquet): a table whose column file_name or key names the
-      picture, and whose column `label` or `class`, or the one named, has the class.
-    - `DIR[:SUFFIX]`: a mask, the picture of the same key.
-
     Args:
-        text: what the user wrote.
+        text: what the user wrote, see `open_labelled_source`.
         on_error: whether a picture without label, or the reverse, is left out or an error.
 
     Raises:
         SourceError: the set can't be read, or holds nothing with a label.
         SampleError: a picture lacks its label or the reverse, and `on_error` is "stop".
     """
-    place, how = _split(text)
-    source = open_source(place, inputs=("image",), fields={})
-    found = [sample for part in source.parts for sample in source.read(part.name, part.keys)]
-    if (Path(place) / ".i2ikit" / "plan.json").is_file():  # what travels beside is no picture
-        found = [sample for sample in found if "style_index" in sample.columns]
-    kind, find, strays = _finder(how, found)
-    samples: list[Labelled] = []
-    problems = [f"{name} has no picture in {place}" for name in strays]
-    for sample in found:
-        try:
-            samples.append(_label(sample, find))
-        except SampleError as error:
-            problems.append(str(error))
+    source = open_labelled_source(text)
+    problems: list[str] = []
+    samples = tuple(source.read(problems))
     if problems and (on_error == "stop" or not samples):
         listed = "; ".join(problems[:_NAMED]) + ("; …" if len(problems) > _NAMED else "")
         raise SampleError(f"{counted(len(problems), 'label')} amiss in {text}: {listed}")
     if not samples:
         raise SourceError(f"{text} holds no labelled pictures")
-    return LabelledSet(text, kind, tuple(samples), tuple(problems))
+    return LabelledSet(text, source.labels.kind, samples, tuple(problems))
+
+
+def open_labelled_source(text: str) -> LabelledSource:
+    """Return what reads the pictures and labels of `PICTURES[=LABELS]`.
+
+    PICTURES: a folder, tars or a manifest. LABELS: see `open_labels`; "folder" if left out.
+
+    Raises:
+        SourceError: the set can't be read.
+        UsageError: LABELS says not how.
+    """
+    place, how = _split(text)
+    source = open_source(place, inputs=("image",), fields={})
+    return LabelledSource(text, place, source, open_labels(how))
 
 
 def _split(text: str) -> tuple[str, str]:
@@ -123,97 +151,3 @@ def _label(sample: Sample, find: Find) -> Labelled:
         raise SampleError(sample.problem)
     source_key = str(sample.columns.get("key", sample.key))
     return Labelled(sample.key, sample.fields["image"], find(sample), source_key)
-
-
-def _finder(how: str, samples: Collection[Sample]) -> tuple[Kind, Find, list[str]]:
-    """Return the kind of labels, what finds one, and the names of labels without a picture."""
-    if how == "folder":
-        return "class", _folder_of, []
-    if how == "cls":
-        return "class", _text_of, []
-    if how.startswith("column:"):
-        return "class", _Column(how.removeprefix("column:")), []
-    table, colon, column = how.rpartition(":")
-    path = Path(table if colon else how)
-    if path.suffix.lower() in (".csv", ".jsonl", ".parquet") and path.is_file():
-        rows = _read_table(path, column if colon else "")
-        names = {name for sample in samples for name in _names(sample)}
-        return "class", _Listed(path, rows), [f"{n} of {path}" for n in rows if n not in names]
-    if not Path(how.rpartition(":")[0] or how).is_dir() and not Path(how).is_dir():
-        raise UsageError(f"={how} says not how pictures are labelled", hint=FORMS)
-    folder = parse_field("mask", how)
-    masks = PictureIndex(folder.path, walk(folder.path), folder.suffix)
-    keys = {key for sample in samples for key in (sample.key, *_names(sample))}
-    return "mask", _Masks(how, masks), [f"mask '{key}'" for key in masks.keys if key not in keys]
-
-
-def _folder_of(sample: Sample) -> str:
-    folder = PurePosixPath(sample.key).parent.name
-    if not folder:
-        raise SampleError(f"'{sample.key}' lies in no folder that names its class")
-    return folder
-
-
-def _text_of(sample: Sample) -> str:
-    file = sample.sidecars.get(".cls")
-    text = file.read().decode("utf-8", "replace").strip() if file else ""
-    if not text:
-        raise SampleError(f"'{sample.key}' has no class: {'it is empty' if file else 'no .cls'}")
-    return text
-
-
-@dataclass(frozen=True)
-class _Column:
-    name: str
-
-    def __call__(self, sample: Sample) -> str:
-        value: Any = sample.columns.get(self.name)
-        if value in (None, "") or isinstance(value, list | dict):
-            raise SampleError(f"'{sample.key}' has no class in column '{self.name}'")
-        return str(value)
-
-
-@dataclass(frozen=True)
-class _Listed:
-    path: Path
-    rows: Mapping[str, str]
-
-    def __call__(self, sample: Sample) -> str:
-        for name in _names(sample):
-            if name in self.rows:
-                return self.rows[name]
-        raise SampleError(f"'{sample.key}' is not in {self.path}")
-
-
-@dataclass(frozen=True)
-class _Masks:
-    location: str
-    index: PictureIndex
-
-    def __call__(self, sample: Sample) -> File:
-        for key in (sample.key, *_names(sample)):
-            if key in self.index.keys:
-                path = self.index.path(key)
-                return File(str(path), path)
-        raise SampleError(f"'{sample.key}' has no mask in {self.location}")
-
-
-def _names(sample: Sample) -> tuple[str, ...]:
-    """Return what a table may call a sample: its key, or that with the picture's suffix."""
-    file = sample.fields.get("image")
-    return (sample.key, sample.key + PurePosixPath(file.name).suffix) if file else (sample.key,)
-
-
-def _read_table(path: Path, column: str) -> dict[str, str]:
-    rows: dict[str, str] = {}
-    for where, row in read_rows(path):
-        name = next((row[n] for n in _NAMES if row.get(n)), None)
-        label = next((row[n] for n in ((column,) if column else _CLASSES) if n in row), None)
-        if name is None or label in (None, ""):
-            wanted = f"'{column}'" if column else " or ".join(_CLASSES)
-            what = f"column {wanted}" if name else f"column {' or '.join(_NAMES[:2])}"
-            raise SourceError(f"{where}: no {what}, or it is empty")
-        if str(name) in rows:
-            raise SourceError(f"{where}: '{name}' is labelled by an earlier row")
-        rows[str(name)] = str(label)
-    return rows

@@ -53,6 +53,7 @@ def test_each_text_is_known_to_be_no_place() -> None:
     assert texts == {
         *("model", "name", "option", "device", "batch-size", "features", "convention", "metrics"),
         *("classifier", "segmenter", "pairs", "relabel", "download"),
+        *("mix", "target", "styles"),
     }
 
 
@@ -82,7 +83,7 @@ def test_each_out_is_known_to_be_written_or_read() -> None:
         (command.name, found.is_output)
         for command in VOCABULARY.values()
         for found in command.parameters
-        if found.name in ("out", "output")
+        if found.name in ("out", "output", "feed")
     }
     assert outs == {
         ("audit", False),
@@ -91,6 +92,8 @@ def test_each_out_is_known_to_be_written_or_read() -> None:
         ("eval cis", False),
         ("eval lpips", False),
         ("eval stats", True),
+        ("feed build", True),
+        ("feed check", False),
         ("prepare aligned", True),
         ("prepare baselines", True),
         ("prepare world-maps", True),

@@ -1,0 +1,104 @@
+"""The outputs of a complete translation, and where their sources are."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from i2ikit.data.manifests import read_rows
+from i2ikit.data.samples import Source
+from i2ikit.data.sources import open_source
+from i2ikit.errors import RunError, counted
+from i2ikit.feed.store import Store
+from i2ikit.translation.home import Home
+from i2ikit.translation.plan import Plan, load_plan
+from i2ikit.translation.receipts import is_done
+from i2ikit.translation.records import METADATA
+
+
+@dataclass(frozen=True)
+class Translation:
+    """A complete run of `translate`.
+
+    Attributes:
+        root: its OUT.
+        plan: what the run fixed.
+        failed: keys of inputs that have no outputs because they failed.
+    """
+
+    root: Path
+    plan: Plan
+    failed: frozenset[str]
+
+    @property
+    def store(self) -> Store:
+        """Reads the outputs."""
+        return Store(self.root)
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Yield the line of each output, in the order of the plan."""
+        for _, row in read_rows(self.root / METADATA):
+            yield row
+
+    def open_sources(self) -> Source:
+        """Return what reads the pictures that were translated.
+
+        Raises:
+            SourceError: they are no longer where they were.
+        """
+        settings = self.plan.settings
+        return open_source(settings.source, inputs=("image",), fields=settings.fields)
+
+
+def open_translation(root: Path) -> Translation:
+    """Return a translation whose every input has its outputs, or is recorded as failed.
+
+    Raises:
+        RunError: no run, one that isn't complete, or one that lacks outputs.
+    """
+    home = Home(root)
+    plan = load_plan(home)
+    if plan is None:
+        raise RunError(f"{root} holds no run of i2ikit", hint="name the OUT of a translation")
+    undone = sum(not is_done(home, shard) for shard in plan.shards)
+    if undone:
+        raise RunError(
+            f"{root} holds a part of its run: {undone} of {counted(len(plan.shards), 'shard')}"
+            " are not done",
+            hint="run i2ikit translate again, to its end",
+        )
+    if not (root / METADATA).is_file():
+        raise RunError(f"{root} holds no outputs: it has no {METADATA}", hint=_audit(root))
+    errors = home.folder / "errors.jsonl"
+    failed = {row["key"] for _, row in read_rows(errors)} if errors.is_file() else set()
+    translation = Translation(root, plan, frozenset(failed))
+    _check_outputs(translation)
+    return translation
+
+
+def _check_outputs(translation: Translation) -> None:
+    """Refuse a run that lacks outputs, by their names; `audit` compares their contents."""
+    counts: Counter[str] = Counter()
+    store, plan = translation.store, translation.plan
+    for row in translation.rows():
+        if row["file_name"] not in store:
+            raise RunError(
+                f"{translation.root} lacks {row['file_name']}, which its {METADATA} lists",
+                hint=_audit(translation.root),
+            )
+        counts[row["key"]] += 1
+    planned = {key for shard in plan.shards for key in shard.keys or ()} | set(counts)
+    for key in sorted(planned - translation.failed):
+        if counts[key] != plan.num_styles:
+            raise RunError(
+                f"{translation.root} has {counted(counts[key], 'output')} of '{key}', not"
+                f" {plan.num_styles}",
+                hint=_audit(translation.root),
+            )
+
+
+def _audit(root: Path) -> str:
+    return f"i2ikit audit {root} says what else is wrong"
