@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from i2ikit.feed.checking import Checked, check
     from i2ikit.feed.datasets import dataset
     from i2ikit.feed.on_the_fly import TranslateOnTheFly
-    from i2ikit.feed.on_the_fly_dataset import OnTheFlyDataset
     from i2ikit.feed.pictures import FeedPicture
     from i2ikit.feed.summary import FeedSummary
 
@@ -21,7 +20,6 @@ _HOMES = {
     "Checked": "checking",
     "FeedPicture": "pictures",
     "FeedSummary": "summary",
-    "OnTheFlyDataset": "on_the_fly_dataset",
     "TranslateOnTheFly": "on_the_fly",
     "build": "building",
     "check": "checking",
@@ -32,7 +30,6 @@ __all__ = [
     "Checked",
     "FeedPicture",
     "FeedSummary",
-    "OnTheFlyDataset",
     "TranslateOnTheFly",
     "build",
     "check",

@@ -12,6 +12,7 @@ from torch.utils.data import Dataset, IterableDataset, get_worker_info
 from i2ikit.errors import UsageError
 from i2ikit.feed.drawing import draw
 from i2ikit.feed.entries import Entries, Entry, Transform, open_entries
+from i2ikit.feed.on_the_fly import TranslateOnTheFly
 
 
 class _Epoch:
@@ -56,7 +57,13 @@ class FeedDataset(Dataset[Any]):
         return len(self._of_epoch())
 
     def __getitem__(self, index: int) -> Any:
-        return self._entries.load(self._of_epoch()[index], self._transform)
+        return self.__getitems__([index])[0]
+
+    def __getitems__(self, indices: Sequence[int]) -> list[Any]:
+        """Return a batch, which a `DataLoader` asks for in one go; it is translated at once."""
+        shown = self._of_epoch()
+        group = [shown[index] for index in indices]
+        return self._entries.load(group, self._epoch.get(), self._transform)
 
     def __iter__(self) -> Iterator[Any]:
         return (self[index] for index in range(len(self)))
@@ -97,8 +104,8 @@ class FeedStream(IterableDataset[Any]):
         number, count = (worker.id, worker.num_workers) if worker else (0, 1)
         size = self._batch_size
         for start in range(number * size, len(mine), count * size):
-            for one in mine[start : start + size]:
-                yield self._entries.load(one, self._transform)
+            group = mine[start : start + size]
+            yield from self._entries.load(group, self._epoch.get(), self._transform)
 
     def _order(self) -> Sequence[Entry]:
         """Return what this rank shows, each rank as many as the others."""
@@ -117,6 +124,7 @@ def dataset(
     feed: str | Path,
     split: str = ...,
     *,
+    translate: TranslateOnTheFly | None = ...,
     transform: Transform | None = ...,
     epoch: int = ...,
     seed: int = ...,
@@ -131,6 +139,7 @@ def dataset(
     feed: str | Path,
     split: str = ...,
     *,
+    translate: TranslateOnTheFly | None = ...,
     transform: Transform | None = ...,
     epoch: int = ...,
     seed: int = ...,
@@ -144,6 +153,7 @@ def dataset(
     feed: str | Path,
     split: str = "train",
     *,
+    translate: TranslateOnTheFly | None = None,
     transform: Transform | None = None,
     epoch: int = 0,
     seed: int = 0,
@@ -154,14 +164,17 @@ def dataset(
     """Return a feed, or another labelled set, as a torch data set.
 
     Its examples are {"image": (3, H, W) float in [-1, 1], "label": int, or (H, W) int64 of a mask,
-    "key": of the source, "file_name"}. `set_epoch` moves on to another epoch.
+    "key": of the source, "style_index": which translation, -1 of others, "file_name"}. `set_epoch`
+    moves on to another epoch.
 
     Args:
         feed: folder of `feed build`; or "PICTURES[=LABELS]", which has one split, any name.
         split: of the feed.
+        translate: what translates pictures when they are asked for, a batch at once; of
+            PICTURES[=LABELS] alone, since a feed holds translations.
         transform: what is made of each example.
-        epoch: the first one: which pictures it shows if the feed has a style an epoch, and the
-            order of an iterable one.
+        epoch: the first one: which styles pictures get if they are translated, which of them it
+            shows if the feed has a style an epoch, and the order of an iterable one.
         seed: of that order.
         iterable: an `IterableDataset` that shuffles by itself and reads tars as they lie; else one
             by index, that the loader shuffles.
@@ -173,9 +186,9 @@ def dataset(
     Raises:
         RunError: a feed of another version.
         SourceError: nothing there.
-        UsageError: no such split.
+        UsageError: no such split, or pictures that can't be translated.
     """
-    entries = open_entries(feed, split)
+    entries = open_entries(feed, split, translate)
     if not iterable:
         return FeedDataset(entries, transform, epoch)
     if not 0 <= share[0] < share[1] or batch_size < 1:

@@ -7,17 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
+import numpy as np
 from torch import Tensor
 
 from i2ikit.data.images import decode_image, to_tensor
 from i2ikit.data.samples import File
+from i2ikit.data.sizes import shrink
 from i2ikit.errors import SampleError, UsageError, did_you_mean
 from i2ikit.feed.manifest import HEAD, read_head, read_manifest
+from i2ikit.feed.on_the_fly import TranslateOnTheFly
+from i2ikit.feed.pictures import ORIGINAL, FeedPicture
 from i2ikit.feed.store import Store
-from i2ikit.labels.labelled import open_labelled
-from i2ikit.model import RGB, InstanceMap
+from i2ikit.labels.labelled import LabelledSet, open_labelled
+from i2ikit.model import RGB, Grey, InstanceMap, Model
 
-#: {"image": (3, H, W) float in [-1, 1], "label": int or (H, W) int64, "key", "file_name"}.
+#: What a training gets of a picture; `dataset` says what is in it.
 Example: TypeAlias = dict[str, Any]
 Transform: TypeAlias = Callable[[Example], Any]
 
@@ -38,12 +42,14 @@ class Entry:
         file_name: as `files` knows it.
         key: of its source.
         label: the number of its class, or the name of its mask.
+        style_index: which translation it is; -1: none.
         epoch: the only one that shows it; None: all do.
     """
 
     file_name: str
     key: str
     label: int | str
+    style_index: int = ORIGINAL
     epoch: int | None = None
 
 
@@ -56,12 +62,14 @@ class Entries:
         classes: the names of the classes, in the order of their numbers.
         every: the pictures, whatever their epoch.
         num_epochs: after so many epochs the first one's pictures come again.
+        translate: what translates them when they are read; None: nothing.
     """
 
     files: Files
     classes: tuple[str, ...]
     every: tuple[Entry, ...]
-    num_epochs: int
+    num_epochs: int = 1
+    translate: TranslateOnTheFly | None = None
 
     def of_epoch(self, epoch: int) -> Sequence[Entry]:
         """Return the pictures that an epoch shows."""
@@ -70,36 +78,65 @@ class Entries:
         shown = epoch % self.num_epochs
         return [one for one in self.every if one.epoch in (None, shown)]
 
-    def load(self, one: Entry, transform: Transform | None) -> Any:
-        """Return the example of a picture, or what `transform` makes of it.
+    def load(self, group: Sequence[Entry], epoch: int, transform: Transform | None) -> list[Any]:
+        """Return the examples of pictures, or what `transform` makes of each.
 
         Raises:
-            SampleError: it can't be read, or its mask has another size.
+            SampleError: one can't be read or translated, or its mask has another size.
         """
-        picture = decode_image(self.files.read(one.file_name), RGB(), one.file_name)
-        image = to_tensor(picture.array, RGB())[0]
+        pictures = self._pictures(group, epoch)
+        examples = [self._example(*pair) for pair in zip(group, pictures, strict=True)]
+        return [transform(example) for example in examples] if transform else examples
+
+    def _pictures(self, group: Sequence[Entry], epoch: int) -> Sequence[FeedPicture]:
+        files = [File(one.file_name, self.files.read(one.file_name)) for one in group]
+        if self.translate:
+            keys = [one.key for one in group]
+            return self.translate(zip(keys, files, strict=True), epoch)
+        arrays = [decode_image(file.read(), RGB(), file.name).array for file in files]
+        pairs = zip(arrays, group, strict=True)
+        return [FeedPicture(array.astype(np.uint8), one.style_index) for array, one in pairs]
+
+    def _example(self, one: Entry, picture: FeedPicture) -> Example:
+        image = picture.tensor()
         label = one.label if isinstance(one.label, int) else self._read_mask(one.label)
         if isinstance(label, Tensor) and label.shape != image.shape[1:]:
-            raise SampleError(f"{one.label} has another size than {one.file_name}")
-        example = {"image": image, "label": label, "key": one.key, "file_name": one.file_name}
-        return transform(example) if transform else example
+            sizes = [f"{side.shape[-1]}×{side.shape[-2]}" for side in (label, image)]
+            raise SampleError(f"{one.label} is {sizes[0]}, and its picture {sizes[1]}")
+        return {
+            "image": image,
+            "label": label,
+            "key": one.key,
+            "style_index": picture.style_index,
+            "file_name": one.file_name,
+        }
 
     def _read_mask(self, name: str) -> Tensor:
         ids = decode_image(self.files.read(name), InstanceMap(), name).array
+        if self.translate and self.translate.size is not None:
+            ids = shrink(ids, InstanceMap(), self.translate.size)
         return to_tensor(ids, InstanceMap())[0, 0]
 
 
-def open_entries(feed: str | Path, split: str) -> Entries:
+def open_entries(
+    feed: str | Path, split: str, translate: TranslateOnTheFly | None = None
+) -> Entries:
     """Return the pictures of a split of a feed, or all of `PICTURES[=LABELS]`.
 
     Raises:
         RunError: a feed of another version.
         SourceError: nothing there.
-        UsageError: no such split.
+        UsageError: no such split; or a feed, and something that translates it once more; or a model
+            that can't translate pictures with these labels.
     """
-    if "=" not in str(feed) and (Path(feed) / HEAD).is_file():
-        return _open_feed(Path(feed), split)
-    return _open_plain(str(feed))
+    if "=" in str(feed) or not (Path(feed) / HEAD).is_file():
+        return _open_plain(str(feed), translate)
+    if translate:
+        raise UsageError(
+            f"{feed} is a feed, and holds translations",
+            hint="on the fly, PICTURES[=LABELS] are translated",
+        )
+    return _open_feed(Path(feed), split)
 
 
 def _open_feed(root: Path, split: str) -> Entries:
@@ -112,6 +149,7 @@ def _open_feed(root: Path, split: str) -> Entries:
             row.file_name,
             row.source_key,
             numbers[row.class_name] if row.class_name is not None else str(row.mask),
+            ORIGINAL if row.style_index is None else row.style_index,
             row.epoch,
         )
         for row in read_manifest(root)
@@ -131,8 +169,10 @@ class _Plain:
         return self.by_name[name].read()
 
 
-def _open_plain(text: str) -> Entries:
+def _open_plain(text: str, translate: TranslateOnTheFly | None) -> Entries:
     found = open_labelled(text)
+    if translate:
+        _check_model(translate.model, found)
     numbers = {name: number for number, name in enumerate(found.classes)}
     files: dict[str, File] = {}
     every = []
@@ -142,4 +182,15 @@ def _open_plain(text: str) -> Entries:
             files[one.label.name] = one.label
         label = one.label.name if isinstance(one.label, File) else numbers[one.label]
         every.append(Entry(one.picture.name, one.source_key, label))
-    return Entries(_Plain(files), found.classes, tuple(every), 1)
+    return Entries(_Plain(files), found.classes, tuple(every), translate=translate)
+
+
+def _check_model(model: Model, labelled: LabelledSet) -> None:
+    kinds = model.inputs
+    if len(kinds) > 1 or not isinstance(next(iter(kinds.values())), RGB | Grey):
+        raise UsageError(
+            f"the model takes {' and '.join(kinds)}, and {labelled.location} has pictures only",
+            hint="call TranslateOnTheFly with the fields of each sample",
+        )
+    if labelled.kind == "mask" and not model.keeps_places:
+        raise UsageError(f"the model moves what is in a picture, and {labelled.location} has masks")

@@ -92,5 +92,6 @@ def encode_ids(ids: Array) -> bytes:
 def read_geometry(row: Mapping[str, Any]) -> Geometry | None:
     """Return the geometry that a line of metadata records; None where nothing moved."""
     found = row.get("geometry")  # a data set may have a column of this name
-    is_ours = isinstance(found, dict) and "exif_orientation" in found
-    return Geometry.from_json(found) if is_ours else None
+    if not isinstance(found, dict) or "exif_orientation" not in found:
+        return None
+    return Geometry.from_json(found)
