@@ -14,6 +14,7 @@ from i2ikit.cli.checkpoints import checkpoints
 from i2ikit.cli.demo import demo
 from i2ikit.cli.evaluate import evaluate
 from i2ikit.cli.features import features
+from i2ikit.cli.feed import feed
 from i2ikit.cli.models import models
 from i2ikit.cli.plugins import plugins
 from i2ikit.cli.prepare import prepare
@@ -49,6 +50,7 @@ app.add_typer(
     name="features",
     epilog="Example: i2ikit features cluster --model pix2pixhd --checkpoint trained/latest photos/",
 )
+app.add_typer(feed, name="feed", epilog="Example: i2ikit feed gate out/ gate/")
 app.command(epilog="Example: i2ikit weights")(weights)
 app.command(epilog="Example: i2ikit run --plan facades-bicyclegan --var data=facades")(run)
 app.command(epilog="Example: i2ikit recipes facades-bicyclegan")(recipes)
