@@ -108,13 +108,16 @@ def measure_pixels(output: Pixels, source: Pixels) -> dict[str, float]:
 
     Args:
         output: uint8 (H, W, 3).
-        source: the picture it was made from, uint8 (H, W, 3).
+        source: the picture that it was made from, uint8 (H, W, 3).
     """
+    return {**_measure_levels(output, source), **structure(output, source)}
+
+
+def _measure_levels(output: Pixels, source: Pixels) -> dict[str, float]:
     return {
         "saturated": saturated(output, source),
         "contrast": contrast(output, source),
         "change": change(output, source),
-        **structure(output, source),
     }
 
 
@@ -145,11 +148,9 @@ def _measure_output(checks: Checks, key: str, output: Output, source: Pixels) ->
 
 
 def _measures(checks: Checks, key: str, output: Pixels, source: Pixels) -> Mapping[str, float]:
-    measures = (
-        measure_pixels(output, source)
-        if checks.made.is_of_pictures
-        else {"saturated": saturated(output, source)}
-    )
+    # a map has no edges within its regions, where the picture made of it is free to have some
+    measure = measure_pixels if checks.made.is_of_pictures else _measure_levels
+    measures = measure(output, source)
     if checks.cycle:
         measures["cycle"] = checks.cycle.measure(output, source, key)
     if checks.agreement and (share := checks.agreement.measure(output, key)) is not None:

@@ -39,13 +39,13 @@ class Limits:
             1 where it finds the class and 0 where not.
     """
 
-    max_saturated: float = 0.5
+    max_saturated: float = 0.25
     min_contrast: float = 0.1
     max_repeats: int = 2
-    min_change: float = 2.0
+    min_change: float = 5.0
     min_structure: float = 0.06
     max_shift: int = 2
-    max_cycle: float = 40.0
+    max_cycle: float = 60.0
     min_agreement: float = 0.5
 
     def each(self) -> tuple[Limit, ...]:

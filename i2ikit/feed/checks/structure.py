@@ -19,8 +19,8 @@ _LEAST_EDGE = 1.0
 _LEAST_SIDE = 32
 #: Shifts are sought up to this part of the shorter side.
 _FARTHEST = 8
-#: How much better than in place the edges must agree when shifted, to be called shifted.
-_MARGIN = 0.1
+#: How much better than in place, and how well at least, edges must agree to be called shifted.
+_MARGIN, _LEAST_PEAK = 0.1, 0.15
 
 
 def structure(output: Pixels, source: Pixels) -> dict[str, float]:
@@ -30,8 +30,8 @@ def structure(output: Pixels, source: Pixels) -> dict[str, float]:
     error of one pixel, and divided by the mean edge around it: contrast and colours may change.
     `structure` is the correlation of the two maps of edges, -1 … 1. `shift_x` and `shift_y` say by
     how many pixels the output's content must have moved to the right and downwards, up to an eighth
-    of the shorter side, where the correlation is better by 0.1 there; else they are 0. `shift` is
-    the larger of their absolute values.
+    of the shorter side, if the correlation is better by 0.1 there, and 0.15 at least; else they are
+    0. `shift` is the larger of their absolute values.
 
     Args:
         output: uint8 (H, W, 3).
@@ -48,7 +48,7 @@ def structure(output: Pixels, source: Pixels) -> dict[str, float]:
     near = np.roll(agreement, (reach, reach), (0, 1))[: 2 * reach + 1, : 2 * reach + 1]
     down, right = (int(place) - reach for place in np.unravel_index(near.argmax(), near.shape))
     in_place = float(agreement[0, 0])
-    if float(near.max()) - in_place < _MARGIN:
+    if near.max() < max(in_place + _MARGIN, _LEAST_PEAK):
         down = right = 0
     return {
         "structure": in_place,
