@@ -201,6 +201,7 @@ except SystemExit as exit:
         ("eval --help", "precision-recall"),
         ("eval fid --help", "--convention"),
         ("features cluster --help", "--num-clusters"),
+        ("feed gate --help", "--min-structure"),
         ("weights --help", "--download"),
         ("recipes", "facades-bicyclegan"),
         ("run --help", "--locked"),

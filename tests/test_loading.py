@@ -97,7 +97,7 @@ def test_public_names_are_these() -> None:
         "RGB Checkpoint CheckpointEntry CheckpointFiles FeatureSpace Features FeaturesEntry Grey"
         " I2IError InstanceMap LabelMap Measured MetricEntry Model ModelEntry NoOptions Options"
         " RunSummary SizeRule TrainSummary Training Update WeightsFile audit evaluate features"
-        " hookimpl load_model train translate"
+        " feed hookimpl load_model train translate"
     )
     assert " ".join(i2ikit.__all__) == promised
 
@@ -112,3 +112,10 @@ def test_public_names_of_evaluation_are_these() -> None:
         " merge_statistics pixels precision_recall psnr save_statistics ssim statistics"
     )
     assert " ".join(names) == promised
+
+
+def test_public_names_of_feed_are_these() -> None:
+    names = i2ikit.feed.__all__
+    assert set(names) <= set(dir(i2ikit.feed))
+    assert all(getattr(i2ikit.feed, name) is not None for name in names)
+    assert " ".join(names) == "GateSummary Limits gate measure_pixels"

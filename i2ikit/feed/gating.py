@@ -74,22 +74,15 @@ def gate(
     compute.check()
     with new_folder(Path(report)) as folder:
         made = open_translated(translated, compute.blocked)
-        device = compute.devices()[0]
-        checks = Checks(
-            made,
-            load_cycle(made.settings, cycle, device, compute.precision, compute.blocked)
-            if cycle is not None
-            else None,
-            load_agreement(labels, segmenter, classifier, made.settings.size, compute),
-        )
-        summary = write_report(
-            folder, made, limits, _follow(_measure_all(checks, compute), compute, made)
-        )
+        agreement = load_agreement(labels, segmenter, classifier, made.settings.size, compute)
+        back = load_cycle(made.settings, cycle, compute) if cycle is not None else None
+        measured = _measure_all(_Checks(made, back, agreement), compute)
+        summary = write_report(folder, made, limits, _follow(measured, compute, made))
     return replace(summary, report=Path(report))
 
 
 @dataclass(frozen=True)
-class Checks:
+class _Checks:
     """What every output is put to.
 
     Attributes:
@@ -121,7 +114,7 @@ def _measure_levels(output: Pixels, source: Pixels) -> dict[str, float]:
     }
 
 
-def _measure_all(checks: Checks, compute: Compute) -> Iterator[list[Measured]]:
+def _measure_all(checks: _Checks, compute: Compute) -> Iterator[list[Measured]]:
     """Yield the outputs of each input measured, in order, several inputs at a time."""
     workers = compute.chosen_workers()
     with ExitStack() as stack:
@@ -130,7 +123,7 @@ def _measure_all(checks: Checks, compute: Compute) -> Iterator[list[Measured]]:
         yield from ahead(partial(_measure, checks), checks.made.read(), pool, 2 * workers)
 
 
-def _measure(checks: Checks, translation: Translation) -> list[Measured]:
+def _measure(checks: _Checks, translation: Translation) -> list[Measured]:
     try:
         source = checks.made.decode_source(translation)
     except SampleError as error:
@@ -138,7 +131,7 @@ def _measure(checks: Checks, translation: Translation) -> list[Measured]:
     return [_measure_output(checks, translation.key, out, source) for out in translation.outputs]
 
 
-def _measure_output(checks: Checks, key: str, output: Output, source: Pixels) -> Measured:
+def _measure_output(checks: _Checks, key: str, output: Output, source: Pixels) -> Measured:
     try:
         pixels = checks.made.decode_output(output, source)
         measures = _measures(checks, key, pixels, source)
@@ -147,7 +140,7 @@ def _measure_output(checks: Checks, key: str, output: Output, source: Pixels) ->
     return Measured(key, output, measures, (thumbnail(pixels), thumbnail(source)))
 
 
-def _measures(checks: Checks, key: str, output: Pixels, source: Pixels) -> Mapping[str, float]:
+def _measures(checks: _Checks, key: str, output: Pixels, source: Pixels) -> Mapping[str, float]:
     # a map has no edges within its regions, where the picture made of it is free to have some
     measure = measure_pixels if checks.made.is_of_pictures else _measure_levels
     measures = measure(output, source)

@@ -82,7 +82,7 @@ def test_each_out_is_known_to_be_written_or_read() -> None:
         (command.name, found.is_output)
         for command in VOCABULARY.values()
         for found in command.parameters
-        if found.name in ("out", "output")
+        if found.name in ("out", "output", "report")
     }
     assert outs == {
         ("audit", False),
@@ -91,6 +91,7 @@ def test_each_out_is_known_to_be_written_or_read() -> None:
         ("eval cis", False),
         ("eval lpips", False),
         ("eval stats", True),
+        ("feed gate", True),
         ("prepare aligned", True),
         ("prepare baselines", True),
         ("prepare world-maps", True),

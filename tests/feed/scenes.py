@@ -20,13 +20,14 @@ def scene(seed: int, side: int = 64) -> Pixels:
     order = smooth.argsort(axis=None).argsort().reshape(smooth.shape)
     colours = rng.integers(30, 226, (5, 3))
     texture = rng.integers(-8, 9, (side, side, 3))
-    return np.uint8(colours[5 * order // order.size] + texture)
+    return (colours[5 * order // order.size] + texture).astype(np.uint8)
 
 
 def translated(source: Pixels, seed: int = 0) -> Pixels:
     """Return other colours, contrast and texture over the same regions."""
     texture = np.random.default_rng(seed).integers(-12, 13, source.shape)
-    return np.uint8(np.clip(230 - 0.7 * source[:, :, ::-1] + texture, 0, 255))
+    levels = np.clip(230 - 0.7 * source[:, :, ::-1] + texture, 0, 255)
+    return np.asarray(levels, dtype=np.uint8)
 
 
 def moved(pixels: Pixels, right: int, down: int) -> Pixels:

@@ -115,6 +115,6 @@ def test_a_classifier_of_other_classes_is_named(out: Path, tmp_path: Path) -> No
 def test_a_network_and_labels_go_together(out: Path, tmp_path: Path) -> None:
     for given in ({"classifier": classify}, {"labels": str(tmp_path / "in")}):
         with pytest.raises(UsageError, match="--labels goes with --segmenter or --classifier"):
-            gate(out, tmp_path / "gate", **given)  # type: ignore[arg-type]
+            gate(out, tmp_path / "gate", **given)
     with pytest.raises(UsageError, match="--segmenter needs a mask for each picture"):
         gate(out, tmp_path / "gate", labels=str(tmp_path / "in"), segmenter=bright)

@@ -29,7 +29,7 @@ PLANTED = {
     "0/2": (scene(2), "change"),
     "0/3": (moved(translated(scene(3)), 5, 0), "shift"),
     "0/4": (translated(scene(104)), "structure"),
-    "0/5": (np.uint8(translated(scene(5)) > 128) * np.uint8(255), "saturated"),
+    "0/5": (255 * (translated(scene(5)) > 128).astype(np.uint8), "saturated"),
     **{f"1/{seed}": (translated(scene(14), seed), "repeats") for seed in range(10, 14)},
 }
 

@@ -11,8 +11,8 @@ from tests.feed.scenes import scene, translated
 
 
 def count(outputs: list[np.ndarray], sources: list[np.ndarray], inputs: list[int]) -> list[int]:
-    small = [np.stack(list(map(thumbnail, side))) for side in (outputs, sources)]
-    return np.concatenate(list(count_repeats(*small, np.array(inputs)))).tolist()
+    made, read = (np.stack([thumbnail(one) for one in side]) for side in (outputs, sources))
+    return [int(n) for block in count_repeats(made, read, np.array(inputs)) for n in block]
 
 
 SOURCES = [scene(seed) for seed in range(6)]

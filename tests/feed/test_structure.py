@@ -38,7 +38,7 @@ def test_one_colour_has_no_structure() -> None:
 
 def test_contrast_does_not_count() -> None:
     source = scene(3)
-    faint = np.uint8(100 + source // 4)
+    faint = 100 + source // 4
     assert structure(faint, source)["structure"] > 0.8
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from i2ikit.data.images import Pixels, to_pixels, to_tensor
 from i2ikit.data.sizes import fit, restore
 from i2ikit.devices import Precision, autocast
 from i2ikit.errors import CheckpointError, UsageError
+from i2ikit.evaluate.compute import Compute
 from i2ikit.evaluate.likeness import l1
 from i2ikit.loading import load
 from i2ikit.model import RGB, Content, Direction, Model, Style
@@ -74,28 +74,20 @@ class Cycle:
         return None
 
 
-def load_cycle(
-    settings: Settings,
-    checkpoint: str | Path,
-    device: torch.device,
-    precision: Precision,
-    blocked: Iterable[str] = (),
-) -> Cycle:
+def load_cycle(settings: Settings, checkpoint: str | Path, compute: Compute) -> Cycle:
     """Return the model of a translation, going the other way.
 
     Args:
         settings: of the translation.
         checkpoint: the one that it was made with, which a plan knows by its hash alone.
-        device: where to compute.
-        precision: of the network.
-        blocked: plugins not to import.
+        compute: where, and how precisely.
 
     Raises:
         UsageError: the model goes one way only, or takes or makes something else than pictures.
         CheckpointError: another checkpoint than the translation's.
     """
     back: Direction = "a2b" if settings.direction == "b2a" else "b2a"
-    loaded = load(settings.model, checkpoint, back, blocked=blocked)
+    loaded = load(settings.model, checkpoint, back, blocked=compute.blocked)
     if loaded.digest != settings.checkpoint:
         raise CheckpointError(
             f"--cycle {checkpoint} is not what was translated with: its SHA-256 is"
@@ -108,4 +100,5 @@ def load_cycle(
             f"--cycle needs a model that takes a picture; '{settings.model}' takes"
             f" {', '.join(dict.fromkeys(name for inputs in taken for name in inputs))}"
         )
-    return Cycle(model.to(device), settings.model, device, precision)
+    device = compute.devices()[0]
+    return Cycle(model.to(device), settings.model, device, compute.precision)
