@@ -32,6 +32,12 @@ def test_unrelated_pictures_do_not_agree() -> None:
     assert np.mean([one["structure"] for one in found]) < 0.1
 
 
+@pytest.mark.parametrize("seed", SEEDS)
+def test_noise_is_not_called_a_shift(seed: int) -> None:
+    noise = np.random.default_rng(seed).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    assert structure(noise, scene(seed))["shift"] == 0
+
+
 def test_one_colour_has_no_structure() -> None:
     assert structure(np.full_like(scene(0), 9), scene(0))["structure"] == 0
 
