@@ -159,6 +159,15 @@ class OneWay(Echo):
         self.gain = torch.nn.Parameter(torch.ones(1))
 
 
+class Negative(OneWay):
+    """Turns levels round, there and back."""
+
+    directions = ("a2b", "b2a")
+
+    def decode(self, content: Tensor, style: None) -> Tensor:
+        return -content
+
+
 @hookimpl
 def i2ikit_models() -> list[ModelEntry]:
     return [
@@ -171,4 +180,5 @@ def i2ikit_models() -> list[ModelEntry]:
         ModelEntry("paint", model="tests.fakes:Paint"),
         ModelEntry("fragile", model="tests.fakes:Fragile"),
         ModelEntry("one-way", model="tests.fakes:OneWay"),
+        ModelEntry("negative", model="tests.fakes:Negative"),
     ]

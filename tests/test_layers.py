@@ -202,6 +202,7 @@ except SystemExit as exit:
         ("eval fid --help", "--convention"),
         ("features cluster --help", "--num-clusters"),
         ("feed build --help", "--styles"),
+        ("feed gate --help", "--min-structure"),
         ("weights --help", "--download"),
         ("recipes", "facades-bicyclegan"),
         ("run --help", "--locked"),

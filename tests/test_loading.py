@@ -118,6 +118,8 @@ def test_public_names_of_feeds_are_these() -> None:
     names = i2ikit.feed.__all__
     assert set(names) <= set(dir(i2ikit.feed))
     assert all(getattr(i2ikit.feed, name) is not None for name in names)
-    assert (
-        " ".join(names) == "Checked FeedPicture FeedSummary TranslateOnTheFly build check dataset"
+    promised = (
+        "Checked FeedPicture FeedSummary GateSummary Limits TranslateOnTheFly build check dataset"
+        " gate measure_pixels"
     )
+    assert " ".join(names) == promised

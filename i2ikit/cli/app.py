@@ -51,6 +51,7 @@ app.add_typer(
     name="features",
     epilog="Example: i2ikit features cluster --model pix2pixhd --checkpoint trained/latest photos/",
 )
+app.add_typer(feed, name="feed", epilog="Example: i2ikit feed gate out/ gate/")
 app.command(epilog="Example: i2ikit weights")(weights)
 app.command(epilog="Example: i2ikit run --plan facades-bicyclegan --var data=facades")(run)
 app.command(epilog="Example: i2ikit recipes facades-bicyclegan")(recipes)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
+from i2ikit.cli.feed_gate import gate as gate_command
 from i2ikit.cli.shared import WITH_FAILURES, parse_named, print_json
 from i2ikit.errors import UsageError, counted
 
@@ -183,3 +184,8 @@ def _show_checked(found: Checked, *, as_json: bool) -> None:
     for note in found.notes:
         typer.echo(f"note: {note}")
     typer.echo("sound" if found.is_sound else "not sound")
+
+
+feed.command("gate", epilog="Example: i2ikit feed gate out/ gate/ --min-structure 0.1")(
+    gate_command
+)

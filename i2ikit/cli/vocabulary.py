@@ -28,7 +28,7 @@ _OPTIONS_OF: dict[str, Literal["model", "training"]] = {
     "features cluster": "model",
     "train": "training",
 }
-_OUTPUTS = {"out", "output", "feed"}
+_OUTPUTS = {"out", "output", "feed", "report"}
 #: In a metavar, these say that the value is a place.
 _PLACES = ("DIR", "FILE", "IMAGES", "LABELS", "PATH", "REF")
 

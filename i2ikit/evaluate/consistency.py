@@ -33,7 +33,8 @@ class Segmenter(nn.Module):
     """A network, the user's mostly, deciding for a class: (B, 3, H, W) to (B, H, W) class ids.
 
     Attributes:
-        num_classes: how many there are; None until the network's first logits tell.
+        num_classes: how many there are; None until the network's first logits tell, which ids
+            never do.
     """
 
     def __init__(self, network: OwnNetwork, num_classes: int | None) -> None:
@@ -47,7 +48,6 @@ class Segmenter(nn.Module):
 
         Raises:
             ModelError: the network returned another shape.
-            UsageError: it returned ids, and nobody said how many classes there are.
         """
         answer: Tensor = self.network(pictures)
         height, width = pictures.shape[-2:]
@@ -60,12 +60,6 @@ class Segmenter(nn.Module):
                 f" pictures of shape {tuple(pictures.shape)}",
                 hint=f"logits ({len(pictures)}, classes, {height}, {width}), or smaller, or integer"
                 f" ids ({len(pictures)}, {height}, {width}) are due",
-            )
-        if self.num_classes is None:
-            raise UsageError(
-                f"{self.network.name} returns class ids, which don't tell how many classes there"
-                " are",
-                hint="say --num-classes",
             )
         return answer
 
@@ -237,8 +231,15 @@ def _count_pixels(maps: LabelMaps, network: Segmenter, picture: Picture, seen: T
     Raises:
         SampleError: the label map can't be read, has another size or labels that are no classes.
         ModelError: the segmenter saw a class that is none.
+        UsageError: it returned ids, and nobody said how many classes there are.
     """
-    classes, labels = network.num_classes or 0, maps.read(picture.key)
+    if network.num_classes is None:
+        raise UsageError(
+            f"{network.network.name} returns class ids, which don't tell how many classes there"
+            " are",
+            hint="say --num-classes",
+        )
+    classes, labels = network.num_classes, maps.read(picture.key)
     labels.check(picture.name, seen.shape, classes)
     counts = labels.ids != IGNORED
     ids, saw = labels.ids[counts], seen.long()[counts]

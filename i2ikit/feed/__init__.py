@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from i2ikit.feed.building import build
     from i2ikit.feed.checking import Checked, check
+    from i2ikit.feed.checks.limits import Limits
+    from i2ikit.feed.checks.report import GateSummary
     from i2ikit.feed.datasets import dataset
+    from i2ikit.feed.gating import gate, measure_pixels
     from i2ikit.feed.on_the_fly import TranslateOnTheFly
     from i2ikit.feed.pictures import FeedPicture
     from i2ikit.feed.summary import FeedSummary
@@ -20,20 +23,28 @@ _HOMES = {
     "Checked": "checking",
     "FeedPicture": "pictures",
     "FeedSummary": "summary",
+    "GateSummary": "checks.report",
+    "Limits": "checks.limits",
     "TranslateOnTheFly": "on_the_fly",
     "build": "building",
     "check": "checking",
     "dataset": "datasets",
+    "gate": "gating",
+    "measure_pixels": "gating",
 }
 
 __all__ = [
     "Checked",
     "FeedPicture",
     "FeedSummary",
+    "GateSummary",
+    "Limits",
     "TranslateOnTheFly",
     "build",
     "check",
     "dataset",
+    "gate",
+    "measure_pixels",
 ]
 
 

@@ -11,13 +11,13 @@ from typing import Any
 from i2ikit.errors import SampleError, UsageError, counted
 from i2ikit.feed.candidates import Candidate
 from i2ikit.feed.drawing import choose_mix, choose_styles
-from i2ikit.feed.gate_report import read_rejections
 from i2ikit.feed.gathering import (
     gather_target,
     gather_translated,
     hash_sources,
     open_source_labels,
 )
+from i2ikit.feed.rejections import read_rejections
 from i2ikit.feed.splits import open_splits
 from i2ikit.feed.summary import Settings
 from i2ikit.feed.translated import Translation

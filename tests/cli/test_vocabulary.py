@@ -83,7 +83,7 @@ def test_each_out_is_known_to_be_written_or_read() -> None:
         (command.name, found.is_output)
         for command in VOCABULARY.values()
         for found in command.parameters
-        if found.name in ("out", "output", "feed")
+        if found.name in ("out", "output", "feed", "report")
     }
     assert outs == {
         ("audit", False),
@@ -94,6 +94,7 @@ def test_each_out_is_known_to_be_written_or_read() -> None:
         ("eval stats", True),
         ("feed build", True),
         ("feed check", False),
+        ("feed gate", True),
         ("prepare aligned", True),
         ("prepare baselines", True),
         ("prepare world-maps", True),
