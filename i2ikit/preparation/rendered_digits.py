@@ -36,8 +36,8 @@ Digits drawn with these faces of fontsource's npm packages; each family's licenc
 {faces}
 
 20 pictures of each face and digit are train/, 4 more of each test/; seed {seed}. Each is turned by
-up to 12 degrees, scaled to 18 to 20 pixels by its longer side, laid with its centre of mass into the
-middle of 28 x 28, as MNIST is, and padded to 32 x 32 with black. A file is called by its face.
+up to 12 degrees, scaled to 18 to 20 pixels by its longer side, laid with its centre of mass into
+the middle of 28 x 28, as MNIST is, and padded to 32 x 32 with black. A file is called by its face.
 """
 
 
