@@ -1,4 +1,4 @@
-"""`i2ikit eval adaptation`: what translated pictures are worth to a network that learns of them."""
+"""`i2ikit eval adaptation`: what translated pictures are worth to a network that trains on them."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def adaptation(
         typer.Option(metavar="MODULE:FUNCTION", help="Instead of a small one; torchvision:NAME."),
     ] = None,
     seeds: Annotated[int, typer.Option(metavar="N", help="How often each is trained.")] = 5,
-    steps: Annotated[int, typer.Option(metavar="N", help="Updates in each training.")] = 1000,
+    steps: Annotated[int, typer.Option(metavar="N", help="Updates in each training.")] = 600,
     batch_size: Annotated[int, typer.Option(metavar="N", help="Pictures an update.")] = 64,
     as_json: AsJson = False,
 ) -> None:

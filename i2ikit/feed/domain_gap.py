@@ -37,7 +37,7 @@ def adaptation(
     map: str | None = None,
     network: str | MakeNetwork | None = None,
     seeds: int = 5,
-    steps: int = 1000,
+    steps: int = 600,
     batch_size: int = 64,
     compute: Compute | None = None,
 ) -> dict[str, Result]:

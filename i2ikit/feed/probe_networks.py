@@ -22,18 +22,18 @@ _WIDTHS = (16, 32, 64)
 #: The side of what the small classifier's last features are averaged to.
 _GRID = 4
 _SMALL: dict[Kind, str] = {
-    "class": "small classifier, 3×3 convolutions to 16, 32, 64 channels, each halved by maxima; 4×4"
-    " averages; linear layers to 64 and to the classes",
+    "class": "small classifier, 5×5 convolutions of stride 2 to 16, 32, 64 channels, 4×4 averages,"
+    " linear layers to 64 and to the classes",
     "mask": "small U, levels of two 3×3 convolutions to 16, 32, 64 channels",
 }
 
 
 def make_classifier(num_classes: int) -> nn.Module:
-    """Return three 3×3 convolutions, each halving the picture, and two linear layers."""
+    """Return three 5×5 convolutions, each halving the picture, and two linear layers."""
     layers: list[nn.Module] = []
     channels = 3
     for width in _WIDTHS:
-        layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
+        layers += [nn.Conv2d(channels, width, 5, stride=2, padding=2), nn.ReLU()]
         channels = width
     return _begin(
         nn.Sequential(
