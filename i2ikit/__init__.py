@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from i2ikit import evaluate, features
+    from i2ikit import evaluate, features, feed
     from i2ikit.errors import I2IError
     from i2ikit.evaluate.features import Features, Measured
     from i2ikit.evaluate.space import FeatureSpace
@@ -90,6 +90,7 @@ __all__ = [
     "audit",
     "evaluate",
     "features",
+    "feed",
     "hookimpl",
     "load_model",
     "train",
@@ -102,7 +103,7 @@ def __dir__() -> list[str]:
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("evaluate", "features"):
+    if name in ("evaluate", "features", "feed"):
         return importlib.import_module(f"i2ikit.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'i2ikit' has no attribute '{name}'")

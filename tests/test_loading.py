@@ -96,7 +96,7 @@ def test_public_names_are_these() -> None:
     promised = (
         "RGB Checkpoint CheckpointEntry CheckpointFiles FeatureSpace Features FeaturesEntry Grey"
         " I2IError InstanceMap LabelMap Measured MetricEntry Model ModelEntry NoOptions Options"
-        " RunSummary SizeRule TrainSummary Training Update WeightsFile audit evaluate features"
+        " RunSummary SizeRule TrainSummary Training Update WeightsFile audit evaluate features feed"
         " hookimpl load_model train translate"
     )
     assert " ".join(i2ikit.__all__) == promised
@@ -112,3 +112,10 @@ def test_public_names_of_evaluation_are_these() -> None:
         " merge_statistics pixels precision_recall psnr save_statistics ssim statistics"
     )
     assert " ".join(names) == promised
+
+
+def test_public_names_of_feeds_are_these() -> None:
+    names = i2ikit.feed.__all__
+    assert set(names) <= set(dir(i2ikit.feed))
+    assert all(callable(getattr(i2ikit.feed, name)) for name in names)
+    assert " ".join(names) == "adaptation"

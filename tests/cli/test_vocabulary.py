@@ -52,7 +52,7 @@ def test_each_text_is_known_to_be_no_place() -> None:
     }
     assert texts == {
         *("model", "name", "option", "device", "batch-size", "features", "convention", "metrics"),
-        *("classifier", "segmenter", "pairs", "relabel", "download"),
+        *("classifier", "segmenter", "pairs", "relabel", "download", "map", "network"),
     }
 
 
@@ -61,6 +61,11 @@ def test_forms_are_told_apart() -> None:
     assert parameter("eval labels", "ignore").form == "many"
     assert parameter("eval stats", "images").form == "many"
     assert parameter("eval stats", "output").form == "one"
+
+
+def test_labelled_sets_are_places() -> None:
+    assert parameter("eval adaptation", "source").kind == "place"
+    assert parameter("eval adaptation", "adapted").form == "named"
 
 
 def test_bounds_are_read() -> None:
