@@ -21,7 +21,6 @@ from i2ikit.errors import ModelError
 from i2ikit.evaluate.own import OwnNetwork
 from i2ikit.feed.probe_networks import ProbeNetwork
 from i2ikit.feed.probe_sets import ProbeSet
-from i2ikit.labels.id_maps import IGNORED
 from i2ikit.model import RGB
 
 #: (classes, classes) pictures or pixels, by the label and by the prediction.
@@ -101,7 +100,8 @@ class Probe:
                     group["lr"] = RATE * (1 - step / self.steps)
                 pictures, labels = _shift(training, next(chosen), generator)
                 logits = self._answer(network, pictures)
-                loss = F.cross_entropy(logits, labels.to(self.device).long(), ignore_index=IGNORED)
+                due = labels.to(self.device).long()
+                loss = F.cross_entropy(logits, due, ignore_index=training.ignored)
                 optimizer.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
@@ -112,10 +112,12 @@ class Probe:
         network.eval()
         confusion = torch.zeros(self.num_classes**2, dtype=torch.int64)
         for pictures, labels in zip(
-            test.pictures.split(self.batch_size), test.labels.split(self.batch_size), strict=True
+            torch.split(test.pictures, self.batch_size),
+            torch.split(test.labels, self.batch_size),
+            strict=True,
         ):
             seen = self._answer(network, pictures).argmax(dim=1).cpu()
-            counts = labels != (IGNORED if labels.ndim == 3 else -1)
+            counts = labels != test.ignored
             places = labels[counts].long() * self.num_classes + seen[counts]
             confusion += torch.bincount(places, minlength=self.num_classes**2)
         return confusion.view(self.num_classes, -1).numpy()

@@ -50,10 +50,14 @@ class ProbeSet:
     side: Mapping[str, Any]
 
     @property
+    def ignored(self) -> int:
+        """The label that is no class."""
+        return IGNORED if self.labels.ndim == 3 else -1
+
+    @property
     def classes(self) -> frozenset[int]:
         """The classes that are there."""
-        found = set(self.labels.unique().tolist())
-        return frozenset(found - {IGNORED} if self.labels.ndim == 3 else found)
+        return frozenset(np.unique(self.labels.numpy()).tolist()) - {self.ignored}
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,14 @@ import i2ikit
 from i2ikit.errors import UsageError
 from i2ikit.evaluate.compute import Compute
 from i2ikit.evaluate.results import Result
+from i2ikit.progress import Progress
 from tests.feed.shifted import write_halves, write_squares
 
 CPU = Compute(device="cpu", workers=0)
 
 
 def measure(**given: Any) -> dict[str, Result]:
-    settings = {"seeds": 2, "steps": 20, "batch_size": 8, "compute": CPU} | given
+    settings: dict[str, Any] = {"seeds": 2, "steps": 20, "batch_size": 8, "compute": CPU} | given
     return i2ikit.feed.adaptation(**settings)
 
 
@@ -92,7 +93,7 @@ def test_the_global_random_state_is_left_alone(sets: dict[str, str]) -> None:
 
 
 def test_progress_counts_every_update(sets: dict[str, str]) -> None:
-    seen = []
+    seen: list[Progress] = []
     compute = Compute(device="cpu", workers=0, on_progress=seen.append)
     measure(source=sets["source"], test=sets["test"], steps=2, compute=compute)
     assert [(one.done, one.total) for one in seen] == [(1, 4), (2, 4), (3, 4), (4, 4)]

@@ -93,3 +93,10 @@ def test_pictures_and_masks_are_shifted_alike() -> None:
             for top in range(2 * SHIFT + 1)
             for left in range(2 * SHIFT + 1)
         )
+
+
+def test_any_number_is_a_class_of_pictures() -> None:
+    data = make_set(torch.tensor([255] * 6))
+    probe = Probe(ProbeNetwork("net", make_classifier), 256, 1, 4, torch.device("cpu"))
+    assert data.classes == {255}
+    assert probe.run(data, data, 0, lambda: None).sum(axis=1)[255] == 6

@@ -62,4 +62,4 @@ def test_what_is_no_network_is_refused() -> None:
     with pytest.raises(ModelError, match=r"\(2\) gave a Identity, no module with weights"):
         choose_network(lambda n: nn.Identity(), "class").fresh(2)
     with pytest.raises(ModelError, match=r"\(2\) failed: ZeroDivisionError"):
-        choose_network(lambda n: 1 / 0, "class").fresh(2)
+        choose_network(lambda n: nn.Linear(1 // 0, n), "class").fresh(2)
