@@ -168,7 +168,8 @@ def _card(probe: Probe, data: ProbeData, seeds: int, map: str | None) -> dict[st
             "augmentation": f"shifted by up to {SHIFT} px each way, edges repeated; no flips",
             "resize": f"to {width}×{height}, bicubic and antialiased"
             + ("" if data.kind == "class" else "; masks to the nearest pixel"),
-            "seeds": f"0…{seeds - 1}: first weights, order and shifts; std is of n - 1",
+            "seeds": f"{'0' if seeds == 1 else f'0…{seeds - 1}'}: first weights, order and shifts;"
+            " std is of n - 1",
             **({"map": map} if map else {}),
         },
     }

@@ -82,7 +82,7 @@ def prepare_mnist(package: str | Path, output: str | Path, *, crop: bool = False
         SourceError: the package can't be read.
         RunError: `output` is there already.
     """
-    files = read_package_files(Path(package), r"(^|/)src/digits/\d\.json$")
+    files = read_package_files(Path(package), r"(^|/)src/digits/\d\.json$", "src/digits/*.json")
     frame = fill_frame if crop else pad
     digits: dict[tuple[Split, str, str], Grey] = {}
     for name, data in files.items():

