@@ -119,7 +119,7 @@ def test_public_names_of_feeds_are_these() -> None:
     assert set(names) <= set(dir(i2ikit.feed))
     assert all(getattr(i2ikit.feed, name) is not None for name in names)
     promised = (
-        "Checked FeedPicture FeedSummary GateSummary Limits TranslateOnTheFly build check dataset"
-        " gate measure_pixels"
+        "Checked FeedPicture FeedSummary GateSummary Limits TranslateOnTheFly adaptation build"
+        " check dataset gate measure_pixels"
     )
     assert " ".join(names) == promised

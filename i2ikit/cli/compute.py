@@ -92,13 +92,13 @@ def _describe(with_flags: Command, command: Command, flags: Mapping[str, tuple[A
 
 
 @contextmanager
-def following(compute: Compute) -> Iterator[Compute]:
+def following(compute: Compute, noun: str = "pictures") -> Iterator[Compute]:
     """Show the progress of what is done within; Ctrl-C ends it with a sentence."""
     from i2ikit.cli.show import ProgressView, err, progress_bar
 
     try:
         with progress_bar(err()) as bar:
-            yield replace(compute, on_progress=ProgressView(bar, "measuring", "pictures").report)
+            yield replace(compute, on_progress=ProgressView(bar, "measuring", noun).report)
     except KeyboardInterrupt:
         kept = "; features so far are in the cache" if compute.cache else ""
         typer.echo(f"i2ikit: interrupted{kept}", err=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from i2ikit.cli import outputs
+from i2ikit.cli.adaptation import adaptation
 from i2ikit.cli.compute import following, takes_compute
 from i2ikit.cli.measures import (
     AsJson,
@@ -196,5 +197,6 @@ for _name, _command, _example in (
     ("pairs", outputs.lpips_pairs, "pairs truth/ out/"),
     ("pixels", outputs.pixels, "pixels truth/ out/"),
     ("labels", outputs.label_consistency, "labels labels/ out/ --segmenter my.nets:streets"),
+    ("adaptation", adaptation, "adaptation --source a/ --adapted styled=out/ --test b/test"),
 ):
     evaluate.command(_name, epilog=f"Example: i2ikit eval {_example}")(_command)

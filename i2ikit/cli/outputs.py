@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -21,6 +20,7 @@ from i2ikit.cli.measures import (
     Weights,
 )
 from i2ikit.cli.results import show_results
+from i2ikit.cli.shared import import_from_here
 
 if TYPE_CHECKING:
     from i2ikit.evaluate.compute import Compute
@@ -67,7 +67,7 @@ def conditional_inception_score(
     """
     from i2ikit.evaluate.scores import conditional_inception_score as measure
 
-    _import_from_here()
+    import_from_here()
     with following(compute) as compute:
         result = measure(outputs, classifier=classifier, compute=compute)
     show_results([result], as_json=as_json)
@@ -200,7 +200,7 @@ def label_consistency(
     from i2ikit.evaluate.consistency import label_consistency as measure
     from i2ikit.evaluate.label_maps import parse_relabel
 
-    _import_from_here()
+    import_from_here()
     with following(compute) as compute:
         result = measure(
             labels,
@@ -215,9 +215,3 @@ def label_consistency(
             compute=compute,
         )
     show_results([result], as_json=as_json)
-
-
-def _import_from_here() -> None:
-    """Let MODULE:FUNCTION be a file of the folder that the user is in."""
-    if "" not in sys.path:
-        sys.path.insert(0, "")

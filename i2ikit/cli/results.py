@@ -14,7 +14,7 @@ from i2ikit.errors import counted
 if TYPE_CHECKING:
     from i2ikit.evaluate.results import Result
 
-_SIDES = ("real", "generated", "pictures")
+_SIDES = ("real", "generated", "pictures", "training", "test")
 #: What each result's card has for itself.
 _OWN = ("protocol", "warnings")
 #: Lines of the card that are told with others, or elsewhere.
@@ -37,7 +37,7 @@ def print_results(results: Sequence[Result]) -> None:
         alike = list(group)
         for result in alike:
             _show_number(result)
-        _show_card(alike[0].card)
+        show_card(alike[0].card)
         for warning in dict.fromkeys(w for result in alike for w in result.warnings):
             typer.echo(f"warning: {warning}")
 
@@ -81,10 +81,11 @@ def _show_number(result: Result) -> None:
         typer.echo(f"  {what}: {said}")
 
 
-def _show_card(card: Mapping[str, Any]) -> None:
+def show_card(card: Mapping[str, Any]) -> None:
+    """Print what a card says, but for its protocol and warnings."""
     for name, value in card.items():
         if name in _SIDES:
-            typer.echo(f"{name + ':':15}{_side(value)}")
+            typer.echo(f"{name + ':':15}{describe_side(value)}")
         elif name == "weights" and value:
             typer.echo(f"{name + ':':15}{_weights(card)}")
         elif name == "features":
@@ -102,8 +103,8 @@ def _weights(card: Mapping[str, Any]) -> str:
     return f"{card['weights']}, SHA-256 {digest}…{official[card.get('weights_official')]}"
 
 
-def _side(side: Mapping[str, Any]) -> str:
-    """Return one side in a line."""
+def describe_side(side: Mapping[str, Any]) -> str:
+    """Return one side of a card in a line."""
     n = side.get("n")
     told = [f"{side['location']}: " + ("unknown N" if n is None else counted(n, "picture"))]
     told += [f"{count} {kind}" for kind, count in side.get("file_types", {}).items()]

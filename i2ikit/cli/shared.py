@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -58,6 +59,12 @@ def parse_named(texts: Iterable[str], flag: str, form: str) -> dict[str, str]:
             raise UsageError(f"{flag} {name} is given twice")
         named[name] = value
     return named
+
+
+def import_from_here() -> None:
+    """Let MODULE:FUNCTION be a file of the folder that the user is in."""
+    if "" not in sys.path:
+        sys.path.insert(0, "")
 
 
 def print_json(data: Any) -> None:

@@ -30,7 +30,7 @@ _OPTIONS_OF: dict[str, Literal["model", "training"]] = {
 }
 _OUTPUTS = {"out", "output", "feed", "report"}
 #: In a metavar, these say that the value is a place.
-_PLACES = ("DIR", "FILE", "IMAGES", "LABELS", "PATH", "REF")
+_PLACES = ("DIR", "FILE", "IMAGES", "LABELS", "PATH", "REF", "SET")
 
 
 def read_vocabulary(app: typer.Typer) -> Vocabulary:

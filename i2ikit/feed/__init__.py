@@ -1,4 +1,4 @@
-"""Training sets from originals and translations, with their labels.
+"""Training sets from originals and translations, with their labels; what they are worth.
 
 Names are resolved when first used, so that importing this loads nothing heavy.
 """
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from i2ikit.feed.checks.limits import Limits
     from i2ikit.feed.checks.report import GateSummary
     from i2ikit.feed.datasets import dataset
+    from i2ikit.feed.domain_gap import adaptation
     from i2ikit.feed.gating import gate, measure_pixels
     from i2ikit.feed.on_the_fly import TranslateOnTheFly
     from i2ikit.feed.pictures import FeedPicture
@@ -26,6 +27,7 @@ _HOMES = {
     "GateSummary": "checks.report",
     "Limits": "checks.limits",
     "TranslateOnTheFly": "on_the_fly",
+    "adaptation": "domain_gap",
     "build": "building",
     "check": "checking",
     "dataset": "datasets",
@@ -40,6 +42,7 @@ __all__ = [
     "GateSummary",
     "Limits",
     "TranslateOnTheFly",
+    "adaptation",
     "build",
     "check",
     "dataset",

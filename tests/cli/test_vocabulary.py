@@ -52,8 +52,8 @@ def test_each_text_is_known_to_be_no_place() -> None:
     }
     assert texts == {
         *("model", "name", "option", "device", "batch-size", "features", "convention", "metrics"),
-        *("classifier", "segmenter", "pairs", "relabel", "download"),
-        *("mix", "target", "styles"),
+        *("classifier", "segmenter", "pairs", "relabel", "download", "map", "network"),
+        *("mix", "styles"),
     }
 
 
@@ -62,6 +62,11 @@ def test_forms_are_told_apart() -> None:
     assert parameter("eval labels", "ignore").form == "many"
     assert parameter("eval stats", "images").form == "many"
     assert parameter("eval stats", "output").form == "one"
+
+
+def test_labelled_sets_are_places() -> None:
+    assert parameter("eval adaptation", "source").kind == "place"
+    assert parameter("eval adaptation", "adapted").form == "named"
 
 
 def test_bounds_are_read() -> None:
@@ -97,6 +102,9 @@ def test_each_out_is_known_to_be_written_or_read() -> None:
         ("feed gate", True),
         ("prepare aligned", True),
         ("prepare baselines", True),
+        ("prepare mnist", True),
+        ("prepare optdigits", True),
+        ("prepare rendered-digits", True),
         ("prepare world-maps", True),
         ("train", True),
         ("translate", True),

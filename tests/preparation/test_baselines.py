@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from i2ikit.errors import SourceError
+from i2ikit.labels.labelled import open_labelled
 from i2ikit.preparation.baselines import prepare_baselines
 
 
@@ -54,3 +55,11 @@ def test_a_set_without_pictures_is_named(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="b"):
         prepare_baselines(tmp_path / "a", tmp_path / "out", a=tmp_path / "a", b=tmp_path / "b")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_class_folder_stays(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    write(tmp_path / "a" / "7", "1", np.zeros((4, 4, 3)))
+    prepare_baselines(tmp_path / "a", tmp_path / "out", a=tmp_path / "a", b=tmp_path / "a")
+    for name in ("unchanged", "colours", "constant"):
+        assert open_labelled(str(tmp_path / "out" / name)).classes == ("7",)
