@@ -87,15 +87,19 @@ def train(
     ] = 1000,
     semantic_loss: Annotated[
         float | None,
-        typer.Option(metavar="WEIGHT", help="Translations show what A's labels say; unpaired."),
+        typer.Option(metavar="WEIGHT", help="Of keeping A's classes in translations; unpaired."),
     ] = None,
     labels_a: Annotated[
         str | None,
-        typer.Option(metavar="LABELS", help="Of A: folder, cls, column:NAME, FILE.csv, DIR."),
+        typer.Option(
+            metavar="LABELS", help="Of A: folder, cls, column:NAME, FILE.csv, DIR of masks."
+        ),
     ] = None,
     map: Annotated[
         str | None,
-        typer.Option(metavar="NAME|FILE", help="From masks' ids to classes: cityscapes19, a CSV."),
+        typer.Option(
+            metavar="NAME|FILE", help="From masks' ids to classes: cityscapes19 or a CSV."
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
     average: Annotated[

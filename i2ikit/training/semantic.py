@@ -88,7 +88,7 @@ class SemanticTraining(Training):
             ModelError: none of them has a translation, though the training says so.
         """
         fields = {name: value for name, value in a.items() if name != LABEL}
-        picture, label, is_found = next(iter(fields.values())), a[LABEL], False
+        picture, label, is_found = a[next(iter(self.inputs_a))], a[LABEL], False
         for update in self.inner.updates(fields, b, rng):
             if update.translation is None:
                 yield update

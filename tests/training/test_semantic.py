@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from torch import Tensor, nn
 
 from i2ikit.errors import ModelError, UsageError
@@ -181,19 +182,16 @@ def test_parts_of_a_batch_have_their_labels(domains: Domains, tmp_path: Path) ->
 
 
 def test_masks_are_learned_from(domains: Domains, tmp_path: Path) -> None:
-    """Pictures of A, read as grey, are their own masks."""
-    from PIL import Image
-
     (tmp_path / "masks").mkdir()
-    for path in domains[0].iterdir():
-        with Image.open(path) as image:
-            image.convert("L").point(lambda level: level // 128).save(
-                tmp_path / "masks" / path.name
-            )
-    labels = str(tmp_path / "masks")
-    train(domains, tmp_path / "out", "shade", steps=60, semantic_loss=1.0, labels_a=labels)
+    for place, path in enumerate(sorted(domains[0].iterdir())):
+        image = Image.new("L", (40, 36))
+        image.paste(1, (8 + 4 * place, 0, 40, 36))
+        image.save(tmp_path / "masks" / path.name)
+        image.point(lambda label: 255 * label).convert("RGB").save(path)
+    given: dict[str, Any] = {"semantic_loss": 1.0, "labels_a": str(tmp_path / "masks")}
+    train(domains, tmp_path / "out", "shade", steps=40, **given)
     lines = log(tmp_path / "out")
-    assert lines[-1]["sem_a"] < 0.8 * lines[0]["sem_a"]
+    assert lines[-1]["sem_a"] < 0.5 * lines[0]["sem_a"]
 
 
 @pytest.mark.parametrize(
