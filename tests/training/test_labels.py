@@ -55,7 +55,8 @@ def test_masks_without_map_have_as_many_classes_as_their_greatest_id(
     places: tuple[Path, Path],
 ) -> None:
     Image.fromarray(np.array([[46, 255]], np.uint8)).save(places[1] / "2.png")
-    assert open_labels(*map(str, places), None, None).num_classes == 47
+    a, masks = map(str, places)
+    assert open_labels(a, masks, None, None).num_classes == 47
 
 
 def test_ids_become_the_classes_of_their_map(places: tuple[Path, Path], tmp_path: Path) -> None:

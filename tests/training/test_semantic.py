@@ -58,7 +58,7 @@ def answers(network: nn.Module, x: Tensor, dilations: tuple[int, ...] = ()) -> T
             x = F.conv2d(x, weight, bias, 2, 1).relu()
     if dilations:
         return F.conv2d(x, last_weight, last_bias)
-    return x.flatten(1) @ last_weight.T + last_bias
+    return F.linear(x.flatten(1), last_weight, last_bias)
 
 
 def test_loss_of_classes_is_their_mean_cross_entropy() -> None:
@@ -109,24 +109,27 @@ def test_gradients_reach_what_translates_to_b_and_the_task_network(
         assert any(name.startswith("loss.network.") for name in found)
 
 
-def test_each_optimizer_moves_its_own_weights_only() -> None:
-    training = make("munit", weight=1e6)  # so that what it reaches moves by it alone
-    before = {name: value.clone() for name, value in training.named_parameters()}
-    updates = [
-        update for update in training.updates(*batch(), seeded()) if "gen_sem_ab" in update.losses
-    ]
+@pytest.mark.parametrize(
+    ("term", "owner"),
+    [("gen_sem_ab", "inner.domains.generators."), ("sem_ab", "loss.network.")],
+)
+def test_each_term_moves_the_weights_of_its_owner_only(term: str, owner: str) -> None:
+    training = make("munit")
+    updates = [u for u in training.updates(*batch(), seeded()) if term in u.losses]
     training.updates = lambda *_: iter(updates)  # type: ignore[method-assign]
+    before = {name: value.clone() for name, value in training.named_parameters()}
     Stepper(training, torch.device("cpu"), "fp32").step([batch()], seeded(), 0, 10)
     moved = {n for n, value in training.named_parameters() if not torch.equal(value, before[n])}
     assert moved
-    assert all(name.startswith("inner.domains.generators.") for name in moved)
+    assert all(name.startswith(owner) for name in moved)
 
 
 def test_terms_are_of_the_source_and_of_the_very_translation() -> None:
     training = make(weight=3)
-    net, (a, b) = training.inner.net, batch()
+    (a, b), inner = batch(), training.inner
+    assert isinstance(inner, ShadeTraining)
     first, task, _ = training.updates(a, b, seeded())
-    made = training.loss(net.conv(a["image"]), CLASSES)
+    made = training.loss(inner.net.conv(a["image"]), CLASSES)
     torch.testing.assert_close(first.losses["gen_sem_ab"], 3 * made)
     torch.testing.assert_close(task.losses["sem_ab"], made)
     torch.testing.assert_close(task.losses["sem_a"], training.loss(a["image"], CLASSES))
