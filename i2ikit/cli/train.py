@@ -85,6 +85,22 @@ def train(
     valid_every: Annotated[
         int, typer.Option(metavar="N", help="Steps between validations.")
     ] = 1000,
+    semantic_loss: Annotated[
+        float | None,
+        typer.Option(metavar="WEIGHT", help="Of keeping A's classes in translations; unpaired."),
+    ] = None,
+    labels_a: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LABELS", help="Of A: folder, cls, column:NAME, FILE.csv, DIR of masks."
+        ),
+    ] = None,
+    map: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|FILE", help="From masks' ids to classes: cityscapes19 or a CSV."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
     average: Annotated[
         float, typer.Option(metavar="SHARE", help="Memory of the weights' average; 0: none.")
@@ -145,6 +161,9 @@ def train(
         valid_fields_b=parse_named(valid_field_b or [], "--valid-field-b", _FIELD_FORM),
         valid_metric=valid_metric,
         valid_every=valid_every,
+        semantic_loss=semantic_loss,
+        labels_a=labels_a,
+        map=map,
         seed=seed,
         average=average,
         precision=precision,
@@ -205,6 +224,11 @@ def _announce(start: Start) -> None:
         + (f", shared by {start.num_processes} processes" if start.num_processes > 1 else ""),
         err=True,
     )
+    if start.num_classes:
+        typer.echo(
+            f"semantic loss: weight {request.semantic_loss:g}, {start.num_classes} classes of A",
+            err=True,
+        )
     if start.validation:
         typer.echo(
             f"validation: {start.validation.metric} of {len(start.validation.items)} held-out"

@@ -32,10 +32,14 @@ class Update:
     Attributes:
         optimizers: their names. Only parameters that they own get gradients of this loss.
         losses: its terms by name, each a scalar with its weight; their sum is differentiated.
+        translation: what the losses judge of A's pictures, (B, C, H, W) in [-1, 1] of domain B,
+            not detached: a further term of it reaches what made it. None: they judge something
+            else.
     """
 
     optimizers: Sequence[str]
     losses: Mapping[str, Tensor]
+    translation: Tensor | None = None
 
 
 #: Tensors by name; in a safetensors file, branches are joined with ".".
@@ -64,6 +68,8 @@ class Training(nn.Module):
 
     Attributes:
         paired: whether each picture of A has its own of B.
+        offers_translation: whether one of its updates has a `translation`, of pictures that A's
+            first field holds; for losses that are the same for every model.
         inputs_a: what it takes of domain A, by field name; the first names the pictures.
         inputs_b: the same of domain B.
         size: the sides of squares that it takes.
@@ -74,6 +80,7 @@ class Training(nn.Module):
 
     Options: ClassVar[type[Options]] = NoOptions
     paired: ClassVar[bool] = False
+    offers_translation: ClassVar[bool] = False
     inputs_a: Mapping[str, InputKind] = {"image": RGB()}
     inputs_b: Mapping[str, InputKind] = {"image": RGB()}
     size: SizeRule = SizeRule()

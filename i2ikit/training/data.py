@@ -119,19 +119,22 @@ class Pool:
 
     def __init__(self, items: Sequence[Item], seed: int) -> None:
         """Hold the items; `seed` decides order and augmentation."""
-        self.items = items
-        self._seed = seed
+        self.items, self.seed = items, seed
         self._order = lru_cache(maxsize=2)(self._shuffle)
 
     def _shuffle(self, epoch: int) -> npt.NDArray[np.intp]:
-        return np.random.default_rng([self._seed, 0, epoch]).permutation(len(self.items))
+        return np.random.default_rng([self.seed, 0, epoch]).permutation(len(self.items))
+
+    def place(self, number: int) -> int:
+        """Return where among the items the one is that is drawn as the `number`-th."""
+        epoch, place = divmod(number, len(self.items))
+        return int(self._order(epoch)[place])
 
     def load(self, number: int, augmentation: Augmentation) -> Batch:
         """Return the tensors of the item that is drawn as the `number`-th, a batch of one."""
-        epoch, place = divmod(number, len(self.items))
-        item = self.items[self._order(epoch)[place]]
+        item = self.items[self.place(number)]
         arrays = read_arrays(item)
-        draws = np.random.default_rng([self._seed, 1, number])
+        draws = np.random.default_rng([self.seed, 1, number])
         return augmentation.apply(arrays, item, draws)
 
 

@@ -23,6 +23,7 @@ class Start:
         num_parameters: weights that are trained.
         device: where.
         num_processes: how many share it, a device each.
+        num_classes: that the semantic loss tells apart; 0: there is no such loss.
         validation: what checkpoints are measured by; None: they aren't.
         resumed: steps that earlier starts had done.
     """
@@ -35,6 +36,7 @@ class Start:
     num_parameters: int
     device: str
     num_processes: int
+    num_classes: int
     validation: Validation | None
     resumed: int
 

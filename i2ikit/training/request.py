@@ -19,6 +19,7 @@ from i2ikit.options import make_options
 from i2ikit.plugins import Catalogue, resolve
 from i2ikit.training.contract import Training
 from i2ikit.training.data import Augmentation, Item, Pool, make_items, make_pools, read_samples
+from i2ikit.training.labels import LabelledPool, Labels
 from i2ikit.training.measures import VALID_METRICS, ValidMetric
 from i2ikit.training.process import Process
 
@@ -63,6 +64,9 @@ class Request:
     valid_fields_b: Mapping[str, str] = field(default_factory=dict)
     valid_metric: ValidMetric | None = None
     valid_every: int = 1000
+    semantic_loss: float | None = None
+    labels_a: str | None = None
+    map: str | None = None
     seed: int = 0
     average: float = 0.999
     precision: Precision = "fp32"
@@ -105,6 +109,7 @@ class Request:
         if self.precision not in PRECISIONS:
             raise UsageError(f"--precision {self.precision} is none of {', '.join(PRECISIONS)}")
         self._check_validation()
+        self._check_semantic_loss()
 
     def _check_validation(self) -> None:
         if self.valid_metric not in (None, *VALID_METRICS):
@@ -114,6 +119,18 @@ class Request:
         if any((*wishes, self.valid_fields_a, self.valid_fields_b)) and None in wishes[:2]:
             missing = "--valid-a" if self.valid_a is None else "--valid-b"
             raise UsageError(f"a validation needs pictures of both domains: {missing} is missing")
+
+    def _check_semantic_loss(self) -> None:
+        weight = self.semantic_loss
+        if weight is not None and not 0 < weight < float("inf"):
+            raise UsageError(f"--semantic-loss {weight:g} is no positive number")
+        if (weight is None) != (self.labels_a is None):
+            given, missing = "--semantic-loss", "--labels-a"
+            if weight is None:
+                given, missing = missing, given
+            raise UsageError(f"{given} is nothing without {missing}")
+        if self.map is not None and self.labels_a is None:
+            raise UsageError("--map is nothing without --labels-a")
 
     @property
     def augmentation(self) -> Augmentation:
@@ -204,11 +221,11 @@ def _check_size(request: Request, training: Training) -> None:
         )
 
 
-def open_pools(request: Request, training: Training) -> list[Pool]:
-    """Return what the training draws its pictures from.
+def open_pools(request: Request, training: Training, labels: Labels | None = None) -> list[Pool]:
+    """Return what the training draws its pictures from, those of A with their labels if given.
 
     Raises:
-        SourceError: a domain is not there, too small, or lacks fields.
+        SourceError: a domain is not there, too small, or lacks fields or labels.
         UsageError: pictures without partner.
     """
     a, b = (
@@ -218,7 +235,8 @@ def open_pools(request: Request, training: Training) -> list[Pool]:
             ("b", request.b, training.inputs_b, request.fields_b),
         )
     )
-    return make_pools(a, b, request.seed, paired=training.paired)
+    pools = make_pools(a, b, request.seed, paired=training.paired)
+    return [LabelledPool(a, pools[0].seed, labels), *pools[1:]] if labels else pools
 
 
 def _read(

@@ -15,12 +15,14 @@ from i2ikit.plugins import discover
 from i2ikit.training.board import open_board
 from i2ikit.training.contract import Training
 from i2ikit.training.data import Batch, Pool, batches
+from i2ikit.training.labels import Labels
 from i2ikit.training.log import Log, trim_log
 from i2ikit.training.loop import Loop
 from i2ikit.training.measures import ValidMetric
 from i2ikit.training.process import ALONE, Process, joined
 from i2ikit.training.report import Report, Start, TrainSummary
 from i2ikit.training.request import Request, make_training, open_pools
+from i2ikit.training.semantic import add_semantic_loss
 from i2ikit.training.state import Average, Home, State, agree
 from i2ikit.training.stepping import Stepper
 from i2ikit.training.validation import Validation, open_validation
@@ -52,6 +54,9 @@ def train(
     valid_fields_b: Mapping[str, str] | None = None,
     valid_metric: ValidMetric | None = None,
     valid_every: int = 1000,
+    semantic_loss: float | None = None,
+    labels_a: str | None = None,
+    map: str | None = None,
     seed: int = 0,
     average: float = 0.999,
     precision: Precision = "fp32",
@@ -97,6 +102,12 @@ def train(
             absolute difference from the truth on a scale from -1 to 1; or "lpips" in AlexNet, from
             the truth. None: "l1" of a paired model, "fd" of others. The least makes OUT/best.
         valid_every: steps between two validations; there is one after the last step, too.
+        semantic_loss: weight of the semantic loss, for unpaired models that offer it: translations
+            from A to B must show the classes of their sources. None: there is none.
+        labels_a: where the classes of A's pictures are: "folder", "cls", "column:NAME",
+            "FILE.csv[:COLUMN]", or masks, "DIR[:SUFFIX]".
+        map: from the ids of masks to classes: "cityscapes19" or a CSV. None: they are the classes,
+            255 doesn't count.
         seed: of everything that is drawn.
         average: how much of the weights' moving average a step keeps; 0: none.
         precision: "fp32", "bf16" or "fp16".
@@ -139,6 +150,9 @@ def train(
         valid_fields_b=valid_fields_b or {},
         valid_metric=valid_metric,
         valid_every=valid_every,
+        semantic_loss=semantic_loss,
+        labels_a=labels_a,
+        map=map,
         seed=seed,
         average=average,
         precision=precision,
@@ -168,9 +182,9 @@ def run(
     """
     request.check()
     device = choose_device(process.device(request.device))
-    training = make_training(discover(blocked), request)
+    training, labels = add_semantic_loss(request, make_training(discover(blocked), request))
     batch_size = request.chosen_batch_size(training, process)
-    pools = open_pools(request, training)
+    pools = open_pools(request, training, labels)
     validation = None
     with joined(process, device), ExitStack() as stack:
         home = Home(request.output)
@@ -188,7 +202,7 @@ def run(
                 board = stack.enter_context(open_board(home, state.step))
             log = Log(home, board)
             if on_start:
-                on_start(_describe(request, state, pools, batch_size, device, validation))
+                on_start(_describe(request, state, pools, batch_size, device, labels, validation))
         loop = Loop(request, home, state, pools, validation, log, tuple(blocked))
         loader = stack.enter_context(_loader(request, state, pools, batch_size))
         stack.enter_context(arithmetic(torch.get_num_threads()))
@@ -239,6 +253,7 @@ def _describe(
     pools: Sequence[Pool],
     batch_size: int,
     device: torch.device,
+    labels: Labels | None,
     validation: Validation | None,
 ) -> Start:
     parameters = state.training.parameters()
@@ -251,6 +266,7 @@ def _describe(
         sum(parameter.numel() for parameter in parameters if parameter.requires_grad),
         str(device),
         state.process.size,
+        labels.num_classes if labels else 0,
         validation,
         state.step,
     )

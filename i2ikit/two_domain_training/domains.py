@@ -29,8 +29,10 @@ WAYS: tuple[tuple[Domain, Domain], ...] = (("a", "b"), ("b", "a"))
 
 #: Of source, target, the source's pictures and the generator of random numbers: the translations.
 Translate: TypeAlias = Callable[[Domain, Domain, Tensor, torch.Generator], Tensor]
-#: Of the same: the terms of the generators' loss that the pictures cause on their way.
-Losses: TypeAlias = Callable[[Domain, Domain, Tensor, torch.Generator], Mapping[str, Tensor]]
+#: Of the same: the translations, and the terms of the generators' loss that they cause.
+Losses: TypeAlias = Callable[
+    [Domain, Domain, Tensor, torch.Generator], tuple[Tensor, Mapping[str, Tensor]]
+]
 
 AnyGenerator = TypeVar("AnyGenerator", bound=Model)
 
@@ -105,7 +107,7 @@ class Domains(nn.Module, Generic[AnyGenerator]):
             b: pictures of B.
             rng: goes to `translate` and `losses`.
             translate: makes what the discriminators see.
-            losses: gives the generators' terms, the adversarial one among them.
+            losses: gives translations with the generators' terms, the adversarial one among them.
         """
         images = {"a": a, "b": b}
         with torch.no_grad():
@@ -118,10 +120,9 @@ class Domains(nn.Module, Generic[AnyGenerator]):
                 for domain, image in zip(DOMAINS, images.values(), strict=True)
             },
         )
-        terms: dict[str, Tensor] = {}
-        for here, there in WAYS:
-            terms.update(losses(here, there, images[here], rng))
-        yield Update(("gen",), terms)
+        translation, terms = losses("a", "b", a, rng)
+        _, back = losses("b", "a", b, rng)
+        yield Update(("gen",), {**terms, **back}, translation)
 
 
 def suited_scales(size: int) -> dict[str, int]:

@@ -45,6 +45,7 @@ class MunitTrainingOptions(TwoDomainTrainingOptions, MunitOptions):
 class MunitTraining(Training):
     """Both domains' content encoders, style encoders, MLPs and decoders, made together."""
 
+    offers_translation = True
     Options = MunitTrainingOptions
     options: MunitTrainingOptions
 
@@ -95,8 +96,8 @@ class MunitTraining(Training):
 
     def _losses(
         self, source: Domain, target: Domain, image: Tensor, rng: torch.Generator
-    ) -> Mapping[str, Tensor]:
-        """Return the terms of pictures that go from source to target and back.
+    ) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """Return translations, and the terms of pictures that go from source to target and back.
 
         Equations 1 to 4 of the paper, without its expectations: eq. 1 is `recon_x`, eq. 2
         `recon_c`, eq. 3 `recon_s`, and eq. 4 `adv`, in the form of least squares by default.
@@ -134,7 +135,7 @@ class MunitTraining(Training):
         if self._perceptual:
             perceptual = partial(self._perceptual, fake, image)
             terms[f"gen_vgg_{target}"] = (options.vgg_w, perceptual)
-        return weighted(terms)
+        return fake, weighted(terms)
 
     def rate(self, step: int, steps: int) -> float:
         """Return the published schedule: times `gamma` each `step_size` steps."""

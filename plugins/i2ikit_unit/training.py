@@ -44,6 +44,7 @@ class UnitTrainingOptions(TwoDomainTrainingOptions, UnitOptions):
 class UnitTraining(Training):
     """Both domains' encoders and decoders, made together."""
 
+    offers_translation = True
     Options = UnitTrainingOptions
     options: UnitTrainingOptions
 
@@ -90,8 +91,8 @@ class UnitTraining(Training):
 
     def _losses(
         self, source: Domain, target: Domain, image: Tensor, rng: torch.Generator
-    ) -> Mapping[str, Tensor]:
-        """Return the terms of pictures that go from source to target and back.
+    ) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """Return translations, and the terms of pictures that go from source to target and back.
 
         Equation 3 of the paper is `recon_x` and `recon_kl`; eq. 5 `adv`, by default in the form of
         least squares; eq. 7 `cyc_x` and `recon_kl_cyc`.
@@ -125,7 +126,7 @@ class UnitTraining(Training):
         if self._perceptual:
             perceptual = partial(self._perceptual, fake, image)
             terms[f"gen_vgg_{target}"] = (options.vgg_w, perceptual)
-        return weighted(terms)
+        return fake, weighted(terms)
 
     def rate(self, step: int, steps: int) -> float:
         """Return the published schedule: times `gamma` each `step_size` steps."""

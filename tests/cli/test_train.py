@@ -60,6 +60,18 @@ def test_it_says_what_it_validates_and_what_was_best(
     assert f"best checkpoint: {tmp_path / 'o' / 'best'}, validated at 0." in out
 
 
+def test_it_says_how_many_classes_the_labels_have(
+    cli: Cli, domains: list[Path], tmp_path: Path
+) -> None:
+    labels = tmp_path / "labels.csv"
+    labels.write_text("file_name,label\n0.png,cat\n1.png,dog\n2.png,cat\n3.png,cow\n")
+    wish = ("--semantic-loss", "0.5", "--labels-a", labels)
+    code, out, err = cli("train", "--model", "shade", *domains, tmp_path / "o", *SMALL, *wish)
+    assert code == 0
+    assert "semantic loss: weight 0.5, 3 classes of A" in err
+    assert "gen_sem_ab " in out
+
+
 def test_it_starts_from_a_checkpoint(cli: Cli, domains: list[Path], tmp_path: Path) -> None:
     first, second = tmp_path / "one", tmp_path / "two"
     cli("train", "--model", "pairs", *domains, first, *SMALL)
@@ -112,6 +124,7 @@ def test_a_time_limit_leaves_the_rest_for_later(
         (("--model", "shade", "--settings", "x.yaml"), "reads no settings"),
         (("--model", "shade", "--size", "3"), "--size 3 is less than 16"),
         (("--model", "shade", "--valid-a", "x"), "--valid-b is missing"),
+        (("--model", "shade", "--semantic-loss", "1"), "is nothing without --labels-a"),
         (("--model", "shade", "--valid-field-b", "x"), "write NAME=DIR[:SUFFIX]"),
     ],
 )

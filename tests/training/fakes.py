@@ -59,6 +59,7 @@ class Shade(Model):
 class ShadeTraining(Training):
     """Unpaired: the mean of A's translations is brought to the mean of B."""
 
+    offers_translation = True
     Options = ShadeOptions
     options: ShadeOptions
 
@@ -79,7 +80,8 @@ class ShadeTraining(Training):
         gap = self.distance(fake, target)
         if self.step == self.options.fails_at:
             gap = gap * float("nan")
-        yield Update(("net",), {"gap": gap, "judged": self.critic(fake.mean((2, 3))).mean() * 1e-3})
+        terms = {"gap": gap, "judged": self.critic(fake.mean((2, 3))).mean() * 1e-3}
+        yield Update(("net",), terms, fake)
         means = self.drop(fake.detach().mean((2, 3)))
         yield Update(("critic",), {"critic": self.critic(means).square().mean()})
 
@@ -122,8 +124,9 @@ class FixedShadeTraining(PairedShadeTraining):
 
 
 class HalvingShadeTraining(ShadeTraining):
-    """Unpaired, with facts of a training that halves its batches and pictures."""
+    """Unpaired, with facts of a training that halves its batches and pictures, and keeps them."""
 
+    offers_translation = False
     size = SizeRule(multiple_of=4, minimum=20)
     batch_multiple = 2
 

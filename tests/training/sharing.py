@@ -3,7 +3,7 @@
     python -m tests.training.sharing A B OUT RANK PORT
 
 It writes OUT/RANK.json, by the names of the trainings what each has raised ("" for nothing), and
-the weights of each as OUT/NAME.RANK.pt.
+the weights of each as OUT/NAME.RANK.pt. OUT/labels.csv is there, from `write_labels`.
 """
 
 from __future__ import annotations
@@ -29,6 +29,13 @@ from tests.training.trained import Domains, train
 #: Without draws, with them, and with them up to a NaN in the second process.
 PLAIN: dict[str, Any] = {"batch_size": 4, "options": {"dropout": 0}}
 NOISY: dict[str, Any] = {"batch_size": 4, "options": {"noise": 0.3}}
+
+
+def write_labels(folder: Path) -> str:
+    """Write a table of two classes of six pictures."""
+    rows = "".join(f"{number}.png,{number % 2}\n" for number in range(6))
+    (folder / "labels.csv").write_text(f"file_name,label\n{rows}")
+    return str(folder / "labels.csv")
 
 
 class StopError(Exception):
@@ -66,6 +73,8 @@ def main(a: Path, b: Path, out: Path, process: Process) -> None:
     share("noisy", "noisy", **NOISY)
     share("cut", "parts", **NOISY, on_progress=stop)
     share("resumed", "parts", **NOISY)
+    labels = str(out / "labels.csv")
+    share("semantic", "semantic", model="shade", **PLAIN, semantic_loss=1.0, labels_a=labels)
     share("nan", "nan", batch_size=4, options={"fails_at": fails_at})
     share("late", "late", **NOISY, time_limit=1e-9)
     (out / f"{process.rank}.json").write_text(json.dumps(raised))

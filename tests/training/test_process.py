@@ -17,7 +17,7 @@ from torch import nn
 from i2ikit.errors import RunError, UsageError
 from i2ikit.training.process import Process, joined
 from tests.conftest import picture
-from tests.training.sharing import PLAIN
+from tests.training.sharing import PLAIN, write_labels
 from tests.training.trained import Domains, log, train, weights
 
 
@@ -31,6 +31,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
         image = picture(40, 36, seed=index)
         image.save(root / "A" / f"{index}.png")
         ImageOps.invert(image).save(root / "B" / f"{index}.png")
+    write_labels(root)
     places = [str(place) for place in (root / "A", root / "B", root)]
     port = _free_port()
     command = [sys.executable, "-m", "tests.training.sharing", *places]
@@ -60,7 +61,7 @@ def raised(shared: Path, name: str, rank: int) -> str:
     return text
 
 
-@pytest.mark.parametrize("name", ["plain", "noisy", "resumed"])
+@pytest.mark.parametrize("name", ["plain", "noisy", "resumed", "semantic"])
 def test_all_have_the_same_weights(shared: Path, name: str) -> None:
     assert raised(shared, name, 0) == raised(shared, name, 1) == ""
     first, second = left(shared, name, 0), left(shared, name, 1)
@@ -76,6 +77,13 @@ def test_two_processes_learn_what_one_does(shared: Path, tmp_path: Path) -> None
     lines = [line for line in log(shared / "plain") if "gap" in line]
     for line, expected in zip(lines, log(tmp_path / "one"), strict=True):
         assert line == pytest.approx(expected, rel=1e-3, abs=1e-6)
+
+
+def test_two_processes_learn_to_tell_classes_as_one_does(shared: Path, tmp_path: Path) -> None:
+    wish: dict[str, Any] = {"semantic_loss": 1.0, "labels_a": str(shared / "labels.csv")}
+    train((shared / "A", shared / "B"), tmp_path / "one", "shade", **PLAIN, **wish)
+    for line, expected in zip(log(shared / "semantic"), log(tmp_path / "one"), strict=True):
+        assert line == pytest.approx(expected, rel=1e-2, abs=1e-4)
 
 
 def test_the_first_alone_measures_and_shows(shared: Path) -> None:
