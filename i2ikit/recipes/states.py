@@ -120,16 +120,17 @@ def _find_inputs(
 def _local_places(step: Step, earlier: Mapping[str, Seen]) -> Iterator[Path]:
     """Yield the paths among what a step is given: those that exist, or that a step will make."""
     for text in step.places:
-        for candidate in _candidates(text):
-            if is_there(candidate) or _makers(_resolved(candidate), earlier):
-                yield Path(candidate)
-                break
+        pieces = [text] if is_there(text) else text.split("=")
+        for piece in pieces:
+            for candidate in _candidates(piece):
+                if is_there(candidate) or _makers(_resolved(candidate), earlier):
+                    yield Path(candidate)
+                    break
 
 
 def _candidates(text: str) -> list[str]:
-    """Return what may be a path in `PATH`, `NAME=PATH`, `PATH:SUFFIX`, `matched:PATH`."""
-    value = text.partition("=")[2] if "=" in text else text
-    parts = [text, value, value.rpartition(":")[0], value.partition(":")[2]]
+    """Return what may be a path in `PATH`, `PATH:SUFFIX`, `matched:PATH`."""
+    parts = [text, text.rpartition(":")[0], text.partition(":")[2]]
     return [part for part in dict.fromkeys(parts) if part]
 
 

@@ -22,7 +22,8 @@ class Step:
     Attributes:
         name: in the recipe.
         argv: the command line, after `i2ikit`.
-        places: what it reads: texts that may be paths, `DIR:SUFFIX`, URLs or plain values.
+        places: what it reads: texts that may be paths, `DIR:SUFFIX`, `PICTURES=LABELS`, URLs or
+            plain values.
         needs: those of them that must be there before it starts.
         outputs: files and folders that it writes; the last is what it prints.
     """
@@ -84,7 +85,9 @@ def make_step(
     return Step(
         name,
         (*command.name.split(), *_arrange(texts, known.values())),
-        places=tuple(t for key in read for t in texts[key] if _may_be_path(known[key], t)),
+        places=tuple(
+            _place(known[key], t) for key in read for t in texts[key] if _may_be_path(known[key], t)
+        ),
         needs=tuple(t for key in read for t in texts[key] if _must_be_there(known[key])),
         outputs=(*_outputs(texts, known.values()), folder / f"{name}.out"),
     )
@@ -115,6 +118,11 @@ def _may_be_path(parameter: Parameter, text: str) -> bool:
     """Tell a place, or an option such as `vgg=weights/vgg16.pth`, from plain values."""
     is_option = parameter.form == "named" and ("/" in text or "." in text)
     return parameter.kind == "place" or is_option
+
+
+def _place(parameter: Parameter, text: str) -> str:
+    """Return what a text says of a place: all of it, or what follows the name."""
+    return text.partition("=")[2] if parameter.form == "named" else text
 
 
 def _texts(node: Node) -> Iterator[str]:

@@ -145,6 +145,15 @@ def test_places_in_fields_and_options_are_inputs(write: Write, read: Load) -> No
     assert set(of(read(), "say").inputs) == {"maps", "vgg.pth"}
 
 
+def test_pictures_and_their_labels_are_inputs(write: Write, read: Load) -> None:
+    for name in ("pictures", "labels", "x"):
+        Path(name).mkdir()
+        (Path(name) / "0").write_text("")
+    write("steps:\n  say: {field: {x: pictures=labels:_ids}}\n")
+    (seen,) = inspect(read())
+    assert set(seen.inputs) == {"pictures", "labels"}
+
+
 def test_hashes_of_files_are_kept_by_size_and_time(tmp_path: Path) -> None:
     file, kept = tmp_path / "file", tmp_path / "kept"
     file.write_text("x")
