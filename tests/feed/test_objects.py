@@ -151,6 +151,8 @@ def test_what_only_coco_knows_is_kept(tmp_path: Path) -> None:
     assert first["segmentation"] == more["segmentation"]
     assert "keypoints" not in first
     assert dataset(tmp_path / "feed")[0]["label"]["boxes"].shape == (0, 4)
+    build(tmp_path / "out", tmp_path / "hf", labels="objects", layout="huggingface")
+    assert read_huggingface(tmp_path / "hf")["train/translated/x/a.png"] == []
 
 
 def test_outlines_and_keypoints_are_written(tmp_path: Path) -> None:
