@@ -50,10 +50,10 @@ class SourceLabels:
 
     def strays(self, translation: Translation, names: Collection[str]) -> list[str]:
         """Return what is wrong with labels that no source takes, a sentence each."""
+        place = str(translation.root)
         if isinstance(self.labels, Labels):
-            return self.labels.strays(names, str(translation.root))
-        listed = self.kind == OBJECTS
-        return translation.objects.strays(names, str(translation.root)) if listed else []
+            return self.labels.strays(names, place)
+        return translation.objects.strays(names, place) if self.kind == OBJECTS else []
 
 
 def open_source_labels(how: str, translation: Translation) -> SourceLabels:
