@@ -38,7 +38,8 @@ def build(
         typer.Option(
             metavar="LABELS",
             help="Of the sources: folder, cls, column:NAME, FILE.csv[:COLUMN], masks as"
-            " DIR[:SUFFIX], or sidecar:FIELD for masks that were translated with --field.",
+            " DIR[:SUFFIX], sidecar:FIELD for masks that were translated with --field, objects for"
+            " files of boxes and outlines in TRANSLATED, or FILE.json of COCO's.",
         ),
     ] = "folder",
     map_: Annotated[
@@ -70,8 +71,10 @@ def build(
         ),
     ] = None,
     layout: Annotated[
-        Literal["imagefolder", "cityscapes", "huggingface", "shards"] | None,
-        typer.Option(help="How files are named. [imagefolder; of masks: cityscapes]"),
+        Literal["imagefolder", "cityscapes", "coco", "huggingface", "shards"] | None,
+        typer.Option(
+            help="How files are named. [imagefolder; of masks: cityscapes; of objects: coco]"
+        ),
     ] = None,
     gate: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Leave out what this report rejects.")
@@ -174,7 +177,7 @@ def _show_checked(found: Checked, *, as_json: bool) -> None:
     typer.echo(
         f"{counted(found.num_pictures, 'picture')} of {counted(found.num_sources, 'source')}"
     )
-    unit = "picture" if found.kind == "class" else "pixel"
+    unit = {"class": "picture", "mask": "pixel", "objects": "object"}[found.kind]
     for name, after in found.classes.items():
         before = counted(found.source_classes.get(name, 0), unit)
         typer.echo(f"  {name}: {before} of the sources, {after} of the feed")

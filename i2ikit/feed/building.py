@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from i2ikit.errors import SampleError, UsageError, counted
 from i2ikit.feed.candidates import ORIGINS, Mix, Styles
 from i2ikit.feed.choosing import Gathered, choose, gather
 from i2ikit.feed.layouts import LayoutName, choose_layout
-from i2ikit.feed.loading import find_files
+from i2ikit.feed.loading import Reading, find_files
 from i2ikit.feed.manifest import Row
+from i2ikit.feed.objects import ObjectReader
 from i2ikit.feed.packing import pack_shards
 from i2ikit.feed.recording import describe, write_records
+from i2ikit.feed.store import Store
 from i2ikit.feed.summary import FeedSummary, OnError, Settings
 from i2ikit.feed.translated import open_translation
 from i2ikit.feed.writing import Writing, load_all
-from i2ikit.labels.finding import Kind
+from i2ikit.labels.finding import PLURALS, Kind
 from i2ikit.labels.id_maps import IdMap, open_id_map
 from i2ikit.labels.labelled import open_labelled_source
 from i2ikit.progress import Progress
@@ -51,8 +53,9 @@ def build(
         translated: OUT of a complete translation.
         output: a new folder.
         labels: where the labels of the sources are: "folder", "cls", "column:NAME", a table, a
-            folder of masks, see `open_labels`; or "sidecar:FIELD", masks that the translation
-            carried along.
+            folder of masks, see `open_labels`; "sidecar:FIELD", masks that the translation
+            carried along; "objects", the files of boxes and outlines that it carried along or
+            moved; or a file of COCO's of the sources.
         map: from the ids of masks to classes: "cityscapes19", or a CSV.
         mix: ratios of the numbers of pictures by origin: {"translated": 2, "original": 1,
             "target": 1}; no picture is there twice. None: all translations, nothing else.
@@ -60,7 +63,8 @@ def build(
         styles: "all"; a number, so many drawn for each source; "epoch": each epoch shows one of
             each source, in an order drawn for it.
         split: None: all is "train"; "train=0.8,val=0.2"; "folder"; a table of keys and splits.
-        layout: how files are named; None: "imagefolder" for classes, "cityscapes" for masks.
+        layout: how files are named; None: "imagefolder" for classes, "cityscapes" for masks,
+            "coco" for objects.
         gate: report whose rejected translations are left out.
         seed: of all that is drawn, each draw by the picture's key.
         on_error: "stop" at what is wrong with labels or pictures, or "skip" it.
@@ -126,19 +130,22 @@ def _build(
     with new_folder(output) as folder:
         found = find_files(choice.candidates, translation, target)
         writing = Writing(folder, layout, translation, on_error, problems)
-        loaded = load_all(found, id_map, translation.plan.settings.label_frame)
+        frame = translation.plan.settings.label_frame
+        loaded = load_all(found, Reading(gathered.kind, id_map, frame, gathered.numbers))
         rows = writing.write(loaded, len(choice.candidates), on_progress)
         if not rows:
             raise _amiss(problems, translated)
-        rows = pack_shards(folder, rows, settings.seed) if layout == "shards" else rows
         head = describe(translation, settings, layout, gathered, rows, id_map)
-        write_records(folder, rows, head, choice, problems)
+        objects = ObjectReader(Store(folder), gathered.numbers, head["classes"])
+        if layout == "shards":
+            rows = pack_shards(folder, rows, settings.seed, objects)
+        write_records(folder, rows, head, choice, problems, objects)
     return FeedSummary(
         output,
         layout,
         len(rows),
         head["counts"],
-        dict(Counter(row.class_name for row in rows if row.class_name is not None)),
+        _count_classes(rows),
         len(choice.rejected),
         len(problems),
         tuple(problems[:_NAMED]),
@@ -150,7 +157,7 @@ def _open_map(text: str | None, kind: Kind) -> IdMap | None:
     if text is None:
         return None
     if kind != "mask":
-        raise UsageError(f"--map {text} is for masks, and the labels are classes")
+        raise UsageError(f"--map {text} is for masks, and the labels are {PLURALS[kind]}")
     return open_id_map(text)
 
 
@@ -162,12 +169,21 @@ def _amiss(problems: Sequence[str], translated: Path) -> SampleError:
     )
 
 
+def _count_classes(rows: Iterable[Row]) -> dict[str, int]:
+    """Return how many pictures, or objects, are of each class; {} of masks."""
+    counts: Counter[str] = Counter()
+    for row in rows:
+        counts.update(row.object_classes or ({row.class_name: 1} if row.class_name else {}))
+    return dict(counts)
+
+
 def _class_notes(gathered: Gathered, rows: Sequence[Row]) -> list[str]:
     """Return what is odd about the classes, as a typo in a label would make it."""
     if gathered.kind == "mask":
         return []
     sources = set(gathered.source_classes)
-    targets = {row.class_name or "" for row in rows if row.origin == "target"}
+    sources |= set(_count_classes(row for row in rows if row.origin != "target"))
+    targets = set(_count_classes(row for row in rows if row.origin == "target"))
     notes = [
         f"the class '{name}' is one of {one} only, not of {other}"
         for mine, theirs, one, other in (
@@ -177,6 +193,6 @@ def _class_notes(gathered: Gathered, rows: Sequence[Row]) -> list[str]:
         for name in sorted(mine - theirs)
         if targets
     ]
-    if len(sources | targets) == 1:
+    if gathered.kind == "class" and len(sources | targets) == 1:
         notes.append(f"all pictures are of one class, '{min(sources | targets)}'")
     return notes

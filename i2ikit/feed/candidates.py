@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 
 from i2ikit.data.samples import File
 from i2ikit.data.sizes import Geometry
+from i2ikit.labels.finding import Kind
 
 Origin: TypeAlias = Literal["translated", "original", "target"]
 ORIGINS: tuple[Origin, ...] = ("translated", "original", "target")
@@ -19,9 +20,15 @@ Styles: TypeAlias = Literal["all", "epoch"] | int
 
 @dataclass(frozen=True)
 class Beside:
-    """A mask that lies beside its picture, as `--field NAME=…` of a translation leaves it."""
+    """A label that lies with its picture, and was moved as the picture was.
 
-    field: str
+    Attributes:
+        kind: "objects"; or "mask", as `--field NAME=…` of a translation leaves it.
+        field: the NAME.
+    """
+
+    kind: Kind
+    field: str = ""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -33,7 +40,8 @@ class Candidate:
         source_key: the key in IN of the translation; a target picture's own key.
         name: of a translation, its file's under TRANSLATED; else the key.
         style_index: of a translation.
-        label: its class, the file of its mask, or where that is found when it is read.
+        label: its class; the file of its source's mask or objects; or, where these lie with the
+            picture, what to look for when it is read.
         geometry: how a translation's pixels moved; None if they didn't.
         split: the split it goes to.
         epoch: the only one that shows it; None: all do.

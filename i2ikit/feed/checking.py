@@ -21,6 +21,8 @@ from i2ikit.errors import SampleError
 from i2ikit.feed.comparing import SourceTruth, open_truth
 from i2ikit.feed.manifest import HEAD, REJECTED, Row, hash_bytes, read_head, read_manifest
 from i2ikit.feed.masks import read_ids
+from i2ikit.feed.objects import ObjectReader
+from i2ikit.feed.packing import describe_member
 from i2ikit.feed.store import Store, split_name
 from i2ikit.labels.labelled import sort_classes
 from i2ikit.progress import Progress
@@ -35,8 +37,8 @@ class Checked:
     Attributes:
         num_pictures: lines of the manifest.
         num_sources: different sources among them.
-        kind: "class" or "mask".
-        classes: pictures of the feed by class; with masks, pixels by class or id.
+        kind: "class", "mask" or "objects".
+        classes: pictures of the feed by class; or objects; with masks, pixels by class or id.
         source_classes: the same of the sources, each counted once.
         wrong: what is wrong, by its kind: names or sentences.
         notes: what could not be compared.
@@ -150,7 +152,8 @@ def _check_pictures(
     after: Counter[str] = Counter()
     seen: set[str] = set()
     with ThreadPoolExecutor(workers) as pool:
-        look = partial(_look, store, str(head["layout"]), head["classes"], truth)
+        objects = ObjectReader(store, head.get("numbers", {}), head["classes"])
+        look = partial(_look, objects, str(head["layout"]), truth)
         for done, one in enumerate(ahead(look, rows, pool, _DEPTH * workers), start=1):
             for kind, name in one.wrong:
                 found.wrong[kind].append(name)
@@ -161,10 +164,11 @@ def _check_pictures(
             if on_progress:
                 on_progress(Progress(done, len(rows), 0, 0))
     found.classes = {name: after[name] for name in sort_classes(after)}
-    found.source_classes = dict(before) if head["kind"] == "mask" else head["source_classes"]
+    found.source_classes = head["source_classes"] if head["kind"] == "class" else dict(before)
 
 
-def _look(store: Store, layout: str, classes: list[str], truth: SourceTruth, row: Row) -> _Looked:
+def _look(objects: ObjectReader, layout: str, truth: SourceTruth, row: Row) -> _Looked:
+    store = objects.store
     wrong: list[tuple[str, str]] = []
     for name, digest in row.files:
         try:
@@ -175,20 +179,30 @@ def _look(store: Store, layout: str, classes: list[str], truth: SourceTruth, row
         except SampleError as error:
             wrong.append(("unreadable", str(error)))
     try:
-        wrong += [("wrong labels", text) for text in _wrong_labels(store, layout, truth, row)]
-        ids = _count(store, classes, row)
+        wrong += [("wrong labels", text) for text in _wrong_labels(objects, layout, truth, row)]
+        ids = _count(objects, row)
     except SampleError as error:  # files that are missing or cut off have been named
         wrong += [] if wrong else [("unreadable", str(error))]
         ids = {}
     return _Looked(row, wrong, ids)
 
 
-def _wrong_labels(store: Store, layout: str, truth: SourceTruth, row: Row) -> Iterator[str]:
+def _wrong_labels(
+    objects: ObjectReader, layout: str, truth: SourceTruth, row: Row
+) -> Iterator[str]:
     """Yield where a picture's label isn't what the manifest, or its source, says."""
+    store = objects.store
     if row.class_name is not None:
         stated = _stated_class(store, layout, row)
         if stated != row.class_name:
             yield f"{row.file_name} is filed as '{stated}', not '{row.class_name}'"
+    if row.objects is not None:
+        if (found := _count(objects, row)) != row.object_classes:
+            yield f"{row.file_name} is said to show {row.object_classes}, not {found}"
+        if layout == "shards":
+            name = f"{split_picture(row.file_name)[0]}.json"
+            if store.read(name) != describe_member(row, objects):
+                yield f"{name} says something else than {row.objects}"
     if reason := truth.differs(store, row):
         yield f"{row.file_name}: {reason}"
 
@@ -201,10 +215,15 @@ def _stated_class(store: Store, layout: str, row: Row) -> str | None:
     return row.class_name  # the table of huggingface is compared as a whole
 
 
-def _count(store: Store, classes: list[str], row: Row) -> Mapping[str, int]:
+def _count(objects: ObjectReader, row: Row) -> Mapping[str, int]:
+    """Return how many pictures, objects or pixels a row has of each class."""
+    if row.objects is not None:
+        return Counter(str(one.label) for one in objects.read(row)[1])
     if row.mask is None:
         return {row.class_name or "": 1}
-    ids, counts = np.unique(read_ids(store.read(row.mask), row.mask), return_counts=True)
+    classes = objects.classes
+    data = objects.store.read(row.mask)
+    ids, counts = np.unique(read_ids(data, row.mask), return_counts=True)
     names = [classes[number] if number < len(classes) else str(number) for number in ids]
     return dict(zip(names, counts.tolist(), strict=True))
 

@@ -23,6 +23,7 @@ from i2ikit.feed.summary import Settings
 from i2ikit.feed.translated import Translation
 from i2ikit.labels.finding import Kind
 from i2ikit.labels.labelled import LabelledSource
+from i2ikit.labels.set_objects import read_class_names
 
 
 @dataclass(frozen=True)
@@ -32,13 +33,15 @@ class Gathered:
     Attributes:
         candidates: with labels and splits.
         kind: of their labels.
-        source_classes: labelled sources by class, whatever is chosen of them; {} of masks.
+        source_classes: labelled sources by class, whatever is chosen of them; {} of files.
+        numbers: the names of YOLO's classes, of "source" and of "target"; {} without objects.
         notes: what else is to be known.
     """
 
     candidates: Sequence[Candidate]
     kind: Kind
     source_classes: Mapping[str, int]
+    numbers: Mapping[str, Sequence[str]]
     notes: tuple[str, ...]
 
 
@@ -54,7 +57,7 @@ def gather(
         UsageError: labels of two kinds, or an argument that makes no sense.
         SourceError: labels or a table of splits that can't be read.
     """
-    labels = open_source_labels(settings.labels)
+    labels = open_source_labels(settings.labels, translation)
     if target and target.labels.kind != labels.kind:
         raise UsageError(
             f"--target has labels of kind {target.labels.kind}, --labels {settings.labels} of kind"
@@ -67,7 +70,12 @@ def gather(
     named = _name_splits([*outputs, *originals, *targets], settings, problems)
     apart, notes = _keep_apart(named, translation, problems)
     classes = Counter(one.label for one in originals if isinstance(one.label, str))
-    return Gathered(apart, labels.kind, dict(classes), (*notes, *_failures(translation)))
+    numbers = {}
+    if labels.kind == "objects":
+        sets = {"source": translation.carried, "target": target.source.carried if target else {}}
+        numbers = {side: read_class_names(carried) for side, carried in sets.items()}
+    notes = (*notes, *_failures(translation))
+    return Gathered(apart, labels.kind, dict(classes), numbers, notes)
 
 
 def _failures(translation: Translation) -> list[str]:

@@ -16,6 +16,7 @@ from i2ikit.feed.gathering import gather_target, gather_translated, open_source_
 from i2ikit.feed.loading import find_translated
 from i2ikit.feed.manifest import Row
 from i2ikit.feed.masks import make_mask, read_ids
+from i2ikit.feed.objects import move_objects
 from i2ikit.feed.store import Store
 from i2ikit.feed.translated import Translation, open_translation
 from i2ikit.labels.id_maps import IdMap, open_id_map
@@ -44,23 +45,25 @@ class SourceTruth:
         """Return how a row's label differs from its source's; "" if it doesn't, or can't be told.
 
         Raises:
-            SampleError: a mask of the feed can't be read.
+            SampleError: a label of the feed can't be read.
         """
         one = self._find(row)
         if one is None:
             return ""
         if row.class_name is not None:
             return "" if one.label == row.class_name else f"its source is of class '{one.label}'"
-        file = self._mask_file(one)
-        if file is None or row.mask is None:
+        file = self._label_file(one)
+        if file is None:
             return ""
         geometry = one.geometry if isinstance(one.label, File) else None
         frame = self.translation.plan.settings.label_frame if self.translation else None
+        if row.objects is not None:
+            is_same = move_objects(file, geometry, frame) == store.read(row.objects)
+            return "" if is_same else f"its objects are not those of {file.name}"
         made = make_mask(file, geometry, self.id_map, frame)
-        ids = read_ids(store.read(row.mask), row.mask)
-        if not np.array_equal(read_ids(made.classes or made.ids, file.name), ids):
-            return f"its mask is not that of {file.name}"
-        return ""
+        ids = read_ids(store.read(str(row.mask)), str(row.mask))
+        is_same = np.array_equal(read_ids(made.classes or made.ids, file.name), ids)
+        return "" if is_same else f"its mask is not that of {file.name}"
 
     def _find(self, row: Row) -> Candidate | None:
         if row.origin == "target":
@@ -69,12 +72,12 @@ class SourceTruth:
             return self.translated.get((row.source_key, row.style_index))
         return self.translated.get((row.source_key, None))
 
-    def _mask_file(self, one: Candidate) -> File | None:
+    def _label_file(self, one: Candidate) -> File | None:
         if isinstance(one.label, File):
             return one.label
         if one.origin == "original" or self.translation is None:
             return None  # lies beside the original: the recorded digest holds
-        return find_translated(one, self.translation).mask
+        return find_translated(one, self.translation).label
 
 
 def open_truth(head: Mapping[str, Any]) -> SourceTruth:
@@ -92,8 +95,8 @@ def open_truth(head: Mapping[str, Any]) -> SourceTruth:
 
 def _read_translation(truth: SourceTruth, head: Mapping[str, Any]) -> None:
     id_map = open_id_map(head["map"]) if head["map"] else None
-    labels = open_source_labels(head["labels"])
     translation = open_translation(Path(head["translated"]))
+    labels = open_source_labels(head["labels"], translation)
     outputs: dict[tuple[str, int | None], Candidate] = {}
     for one in gather_translated(translation, labels, []):
         outputs[one.source_key, one.style_index] = one

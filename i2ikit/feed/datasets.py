@@ -167,6 +167,11 @@ def dataset(
     "key": of the source, "style_index": which translation, -1 of others, "file_name"}. `set_epoch`
     moves on to another epoch.
 
+    The label of a picture with objects is {"boxes": (N, 4) float: left, top, right, bottom in
+    pixels, "labels": (N,) int64}, as torchvision's detectors take it: label n is `classes[n - 1]`,
+    as 0 is the background. N differs, so that a loader needs a `collate_fn`, such as `list`.
+    COCO's crowds are left out.
+
     Args:
         feed: folder of `feed build`; or "PICTURES[=LABELS]", which has one split, any name.
         split: of the feed.

@@ -8,17 +8,21 @@ from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from i2ikit.data.images import decode_image, to_tensor
 from i2ikit.data.samples import File
 from i2ikit.data.sizes import shrink
 from i2ikit.errors import SampleError, UsageError, did_you_mean
-from i2ikit.feed.manifest import HEAD, read_head, read_manifest
+from i2ikit.feed.manifest import HEAD, Row, read_head, read_manifest
+from i2ikit.feed.objects import names_of
 from i2ikit.feed.on_the_fly import TranslateOnTheFly
 from i2ikit.feed.pictures import ORIGINAL, FeedPicture
 from i2ikit.feed.store import Store
 from i2ikit.labels.labelled import LabelledSet, open_labelled
+from i2ikit.labels.objects import read_named
+from i2ikit.labels.places import Size
 from i2ikit.model import RGB, Grey, InstanceMap, Model
 
 #: What a training gets of a picture; `dataset` says what is in it.
@@ -34,6 +38,19 @@ class Files(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Objects:
+    """The objects of a picture, not read yet.
+
+    Attributes:
+        file_name: of their file, as `files` knows it.
+        names: of YOLO's classes.
+    """
+
+    file_name: str
+    names: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A picture with its label, not read yet.
@@ -41,14 +58,14 @@ class Entry:
     Attributes:
         file_name: as `files` knows it.
         key: of its source.
-        label: the number of its class, or the name of its mask.
+        label: the number of its class, the name of its mask, or its objects.
         style_index: which translation it is; -1: none.
         epoch: the only one that shows it; None: all do.
     """
 
     file_name: str
     key: str
-    label: int | str
+    label: int | str | Objects
     style_index: int = ORIGINAL
     epoch: int | None = None
 
@@ -99,7 +116,7 @@ class Entries:
 
     def _example(self, one: Entry, picture: FeedPicture) -> Example:
         image = picture.tensor()
-        label = one.label if isinstance(one.label, int) else self._read_mask(one.label)
+        label = self._read_label(one.label, (image.shape[2], image.shape[1]))
         if isinstance(label, Tensor) and label.shape != image.shape[1:]:
             sizes = [f"{side.shape[-1]}×{side.shape[-2]}" for side in (label, image)]
             raise SampleError(f"{one.label} is {sizes[0]}, and its picture {sizes[1]}")
@@ -109,6 +126,23 @@ class Entries:
             "key": one.key,
             "style_index": picture.style_index,
             "file_name": one.file_name,
+        }
+
+    def _read_label(self, label: int | str | Objects, size: Size) -> Any:
+        if isinstance(label, Objects):
+            return self._read_objects(label, size)
+        return self._read_mask(label) if isinstance(label, str) else label
+
+    def _read_objects(self, label: Objects, size: Size) -> dict[str, Tensor]:
+        """Return boxes and labels as torchvision's detectors take them; crowds are left out."""
+        data = self.files.read(label.file_name)
+        found = [
+            one for one in read_named(label.file_name, data, size, label.names) if not one.is_crowd
+        ]
+        numbers = [self.classes.index(str(one.label)) + 1 for one in found]
+        return {
+            "boxes": torch.tensor([one.box for one in found], dtype=torch.float32).reshape(-1, 4),
+            "labels": torch.tensor(numbers, dtype=torch.int64),
         }
 
     def _read_mask(self, name: str) -> Tensor:
@@ -126,8 +160,8 @@ def open_entries(
     Raises:
         RunError: a feed of another version.
         SourceError: nothing there.
-        UsageError: no such split; or a feed, and something that translates it once more; or a model
-            that can't translate pictures with these labels.
+        UsageError: no such split; or PICTURES with objects; or a feed, and something that
+            translates it once more; or a model that can't translate pictures with these labels.
     """
     if "=" in str(feed) or not (Path(feed) / HEAD).is_file():
         return _open_plain(str(feed), translate)
@@ -144,11 +178,17 @@ def _open_feed(root: Path, split: str) -> Entries:
     if split not in head["counts"]:
         raise UsageError(f"{root} has no split '{split}'", hint=did_you_mean(split, head["counts"]))
     numbers = {name: number for number, name in enumerate(head["classes"])}
+
+    def label(row: Row) -> int | str | Objects:
+        if row.objects is not None:
+            return Objects(row.objects, names_of(head["numbers"], row.origin))
+        return numbers[row.class_name] if row.class_name is not None else str(row.mask)
+
     every = tuple(
         Entry(
             row.file_name,
             row.source_key,
-            numbers[row.class_name] if row.class_name is not None else str(row.mask),
+            label(row),
             ORIGINAL if row.style_index is None else row.style_index,
             row.epoch,
         )

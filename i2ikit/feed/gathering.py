@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from i2ikit.data.samples import File, Sample
+from i2ikit.data.samples import File
 from i2ikit.errors import SampleError, SourceError
 from i2ikit.feed.candidates import Beside, Candidate
 from i2ikit.feed.masks import read_geometry
 from i2ikit.feed.translated import Translation
 from i2ikit.labels.finding import Kind, Labels, open_labels
 from i2ikit.labels.labelled import LabelledSource
+from i2ikit.labels.set_objects import ENDS, OBJECTS, are_objects, open_objects
 
 _SIDECAR = "sidecar:"
 
@@ -22,17 +23,17 @@ class SourceLabels:
     """Labels by source key.
 
     Attributes:
-        labels: finds them; or says that masks lie beside the pictures.
-        takes_text: whether they are read from files that travelled along (`cls`).
+        labels: finds them; or says that they lie with the pictures.
+        ends: of the files beside an output that it is found in.
     """
 
     labels: Labels | Beside
-    takes_text: bool
+    ends: Sequence[str] = ()
 
     @property
     def kind(self) -> Kind:
-        """Whether they are classes or masks."""
-        return "mask" if isinstance(self.labels, Beside) else self.labels.kind
+        """What they are."""
+        return self.labels.kind
 
     def find(self, translation: Translation, row: Mapping[str, object]) -> str | File | Beside:
         """Return the label of an output's source.
@@ -40,26 +41,39 @@ class SourceLabels:
         Raises:
             SampleError: there is none.
         """
-        if isinstance(self.labels, Beside):
-            return self.labels
-        name, key = str(row["file_name"]), str(row["key"])
-        text_name = f"{name.rpartition('.')[0]}.cls"
-        there = self.takes_text and text_name in translation.store
-        sidecars = {".cls": translation.store.file(text_name)} if there else {}
-        return self.labels.find(Sample(key, {"image": File(name, b"")}, sidecars, columns=row))
+        sample = translation.sample(str(row["file_name"]), str(row["key"]), self.ends)
+        if isinstance(self.labels, Labels):
+            return self.labels.find(replace(sample, columns=row))
+        if self.kind == OBJECTS:
+            translation.objects.find(sample)  # one that isn't there is said at once
+        return self.labels
+
+    def strays(self, translation: Translation, names: Collection[str]) -> list[str]:
+        """Return what is wrong with labels that no source takes, a sentence each."""
+        place = str(translation.root)
+        if isinstance(self.labels, Labels):
+            return self.labels.strays(names, place)
+        return translation.objects.strays(names, place) if self.kind == OBJECTS else []
 
 
-def open_source_labels(how: str) -> SourceLabels:
-    """Return what finds the labels of sources: as `open_labels` says, or `sidecar:FIELD`.
+def open_source_labels(how: str, translation: Translation) -> SourceLabels:
+    """Return what finds the labels of sources.
+
+    That is as `open_labels` says, or `sidecar:FIELD`, or as `open_objects` says.
 
     Raises:
+        SampleError: a file of objects can't be read.
         SourceError: a table or folder that can't be read.
         UsageError: `how` is none of these.
     """
     if how.startswith(_SIDECAR):
         field = how.removeprefix(_SIDECAR).strip(".")
-        return SourceLabels(Beside(field), takes_text=False)
-    return SourceLabels(open_labels(how), takes_text=how == "cls")
+        return SourceLabels(Beside("mask", field))
+    if how == OBJECTS:
+        return SourceLabels(Beside(OBJECTS), ENDS)
+    if are_objects(how):
+        return SourceLabels(open_objects(how, {}, translation.keys))
+    return SourceLabels(open_labels(how), (".cls",) if how == "cls" else ())
 
 
 def gather_translated(
@@ -90,8 +104,7 @@ def gather_translated(
                 found,
                 read_geometry(row),
             )
-    if isinstance(labels.labels, Labels):
-        problems += labels.labels.strays(names, str(translation.root))
+    problems += labels.strays(translation, names)
 
 
 def gather_target(source: LabelledSource, problems: list[str]) -> Iterator[Candidate]:

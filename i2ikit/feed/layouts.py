@@ -14,9 +14,9 @@ from typing import Literal, TypeAlias
 from i2ikit.data.keys import key_problem, member_key, split_picture
 from i2ikit.errors import SampleError, UsageError
 from i2ikit.feed.candidates import Candidate
-from i2ikit.labels.finding import Kind
+from i2ikit.labels.finding import PLURALS, Kind
 
-LayoutName: TypeAlias = Literal["imagefolder", "cityscapes", "huggingface", "shards"]
+LayoutName: TypeAlias = Literal["imagefolder", "cityscapes", "coco", "huggingface", "shards"]
 
 _CITYSCAPES_END = "_leftImg8bit"
 
@@ -29,11 +29,13 @@ class Names:
         picture: the picture itself.
         mask: its mask; of class ids if there is a map.
         source_mask: the mask with the source's ids; "" where a mapped one takes its place.
+        objects: the file of its objects, without suffix: that is the file's own.
     """
 
     picture: str
-    mask: str
-    source_mask: str
+    mask: str = ""
+    source_mask: str = ""
+    objects: str = ""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,8 @@ class Layout:
 
     Attributes:
         kinds: of labels that it can hold.
-        name: from a picture's split, class ("" with a mask), stem and suffix to its files.
+        name: from a picture's split, class ("" if a file is its label), stem and suffix to its
+            files.
     """
 
     kinds: Collection[Kind]
@@ -69,7 +72,7 @@ def _stem(one: Candidate) -> str:
 
 
 def _imagefolder(split: str, class_name: str, stem: str, suffix: str) -> Names:
-    return Names(f"{split}/{class_name}/{stem}{suffix}", "", "")
+    return Names(f"{split}/{class_name}/{stem}{suffix}")
 
 
 def _cityscapes(split: str, class_name: str, stem: str, suffix: str) -> Names:
@@ -88,25 +91,38 @@ def _cityscapes(split: str, class_name: str, stem: str, suffix: str) -> Names:
 
 def _huggingface(split: str, class_name: str, stem: str, suffix: str) -> Names:
     del class_name
-    return Names(f"{split}/{stem}{suffix}", f"{split}/masks/{stem}.png", "")
+    picture, mask = f"{split}/{stem}{suffix}", f"{split}/masks/{stem}.png"
+    return Names(picture, mask, objects=f"{split}/objects/{stem}")
+
+
+def _coco(split: str, class_name: str, stem: str, suffix: str) -> Names:
+    del class_name
+    return Names(f"{split}/{stem}{suffix}", objects=f"{split}/objects/{stem}")
 
 
 def _loose(split: str, class_name: str, stem: str, suffix: str) -> Names:
     """Name the files of a sample as they are called in a tar; it is packed later."""
     del class_name
     key = f"{split}/{member_key(stem)}"
-    return Names(f"{key}{suffix}", f"{key}.mask.png", "")
+    return Names(f"{key}{suffix}", f"{key}.mask.png", objects=f"{key}.objects")
 
 
 _CLASS: tuple[Kind, ...] = ("class",)
 _MASK: tuple[Kind, ...] = ("mask",)
+_OBJECTS: tuple[Kind, ...] = ("objects",)
 LAYOUTS: Mapping[LayoutName, Layout] = MappingProxyType(
     {
         "imagefolder": Layout(_CLASS, _imagefolder),
         "cityscapes": Layout(_MASK, _cityscapes),
-        "huggingface": Layout(_CLASS + _MASK, _huggingface),
-        "shards": Layout(_CLASS + _MASK, _loose),
+        "coco": Layout(_OBJECTS, _coco),
+        "huggingface": Layout(_CLASS + _MASK + _OBJECTS, _huggingface),
+        "shards": Layout(_CLASS + _MASK + _OBJECTS, _loose),
     }
+)
+
+
+_USUAL: Mapping[Kind, LayoutName] = MappingProxyType(
+    {"class": "imagefolder", "mask": "cityscapes", "objects": "coco"}
 )
 
 
@@ -117,13 +133,14 @@ def choose_layout(name: LayoutName | None, kind: Kind) -> LayoutName:
         UsageError: it can't hold labels of this kind.
     """
     if name is None:
-        return "imagefolder" if kind == "class" else "cityscapes"
+        return _USUAL[kind]
     if name not in LAYOUTS:
         raise UsageError(f"there is no layout '{name}'", hint=f"there are: {', '.join(LAYOUTS)}")
     if kind not in LAYOUTS[name].kinds:
         fitting = [other for other, layout in LAYOUTS.items() if kind in layout.kinds]
         raise UsageError(
-            f"--layout {name} can't hold {'masks' if kind == 'mask' else 'classes'}",
+            f"--layout {name} can't hold {PLURALS[kind]}:"
+            f" it is for {' and '.join(PLURALS[own] for own in LAYOUTS[name].kinds)}",
             hint=f"those that can: {', '.join(fitting)}",
         )
     return name

@@ -28,11 +28,14 @@ class Row:
         source_key: the key of the source; a target picture's own.
         style_index: which translation of its source it is.
         sha256: of its file.
-        class_name: its class; None with a mask.
+        class_name: its class; None with a mask or objects.
         mask: its mask, class ids if there was a map.
         mask_sha256: of the mask's file.
         source_mask: the mask with the source's ids, kept beside a mapped one.
         source_mask_sha256: of that file.
+        objects: the file of its objects, of the format that it had.
+        objects_sha256: of that file.
+        object_classes: how many objects of each class that file holds.
         epoch: the only epoch that shows it; None: all do.
         source_sha256: of the source's picture, where it was read.
         model: that translated it.
@@ -51,6 +54,9 @@ class Row:
     mask_sha256: str | None = None
     source_mask: str | None = None
     source_mask_sha256: str | None = None
+    objects: str | None = None
+    objects_sha256: str | None = None
+    object_classes: Mapping[str, int] | None = None
     epoch: int | None = None
     source_sha256: str | None = None
     model: str | None = None
@@ -70,6 +76,7 @@ class Row:
         for name, digest in (
             (self.mask, self.mask_sha256),
             (self.source_mask, self.source_mask_sha256),
+            (self.objects, self.objects_sha256),
         ):
             if name is not None:
                 yield name, digest or ""

@@ -13,12 +13,13 @@ from i2ikit.data.keys import split_picture
 from i2ikit.data.writers import TarWriter
 from i2ikit.feed.drawing import draw
 from i2ikit.feed.manifest import Row, write_lines
+from i2ikit.feed.objects import ObjectReader
 
 #: Pictures a tar: a few seconds of reading, and enough tars to spread over workers.
 SHARD_PICTURES = 1000
 
 
-def pack_shards(feed: Path, rows: Sequence[Row], seed: int) -> list[Row]:
+def pack_shards(feed: Path, rows: Sequence[Row], seed: int, objects: ObjectReader) -> list[Row]:
     """Move loose files into tars that webdataset reads; return the rows with their new names.
 
     Pictures lie there in an order drawn by the seed, as readers shuffle within a tar or two only.
@@ -29,24 +30,28 @@ def pack_shards(feed: Path, rows: Sequence[Row], seed: int) -> list[Row]:
         for start in range(0, len(mine), SHARD_PICTURES):
             tar = f"{split}-{start // SHARD_PICTURES:06d}.tar"
             with TarWriter(feed, tar, feed) as writer:
-                packed += [_pack(feed, writer, tar, row) for row in mine[start:][:SHARD_PICTURES]]
+                for row in mine[start:][:SHARD_PICTURES]:
+                    text = describe_member(row, objects)
+                    packed.append(_pack(feed, writer, tar, row, text))
     _remove_empty(feed, {row.split for row in rows})
     return packed
 
 
-def _pack(feed: Path, writer: TarWriter, tar: str, row: Row) -> Row:
+def _pack(feed: Path, writer: TarWriter, tar: str, row: Row, text: bytes) -> Row:
     member = row.file_name.partition("/")[2]
     key = split_picture(member)[0]
     files = {member: _take(feed / row.file_name)}
-    mask = None
-    if row.mask is not None:
-        mask = f"{tar}/{key}.mask.png"
-        files[f"{key}.mask.png"] = _take(feed / row.mask)
-    else:
-        files[f"{key}.cls"] = (row.class_name or "").encode()
-    files[f"{key}.json"] = json.dumps(_describe(row), ensure_ascii=False).encode()
+    names: dict[str, Any] = {}
+    for kind, name in (("mask", row.mask), ("objects", row.objects)):
+        if name is not None:
+            own = name.partition("/")[2]
+            files[own] = _take(feed / name)
+            names[kind] = f"{tar}/{own}"
+    if row.class_name is not None:
+        files[f"{key}.cls"] = row.class_name.encode()
+    files[f"{key}.json"] = text
     writer.add(files)
-    return replace(row, file_name=f"{tar}/{member}", mask=mask)
+    return replace(row, file_name=f"{tar}/{member}", **names)
 
 
 def _take(path: Path) -> bytes:
@@ -62,6 +67,12 @@ def _remove_empty(feed: Path, splits: Iterable[str]) -> None:
         (feed / split).rmdir()
 
 
+def describe_member(row: Row, objects: ObjectReader) -> bytes:
+    """Return the `.json` of a picture in a tar."""
+    found = objects.one_picture(row) if row.objects is not None else {}
+    return json.dumps({**_describe(row), **found}, ensure_ascii=False).encode()
+
+
 def _describe(row: Row) -> dict[str, Any]:
     return {
         "origin": row.origin,
@@ -71,18 +82,33 @@ def _describe(row: Row) -> dict[str, Any]:
     }
 
 
-def write_tables(feed: Path, rows: Sequence[Row]) -> list[str]:
+def write_coco(feed: Path, rows: Sequence[Row], objects: ObjectReader) -> list[str]:
+    """Write each split's `annotations/instances_SPLIT.json`; return their names."""
+    names = []
+    (feed / "annotations").mkdir()
+    for split, mine in _by_split(rows).items():
+        names.append(f"annotations/instances_{split}.json")
+        text = json.dumps(objects.coco(mine), ensure_ascii=False)
+        (feed / names[-1]).write_text(text, encoding="utf-8")
+    return names
+
+
+def write_tables(feed: Path, rows: Sequence[Row], objects: ObjectReader) -> list[str]:
     """Write each split's `metadata.jsonl`, as Hugging Face reads it; return their names."""
     names = []
     for split, mine in _by_split(rows).items():
         start = len(split) + 1
         names.append(f"{split}/metadata.jsonl")
-        write_lines(feed / names[-1], (_table_row(row, start) for row in mine))
+        write_lines(feed / names[-1], (_table_row(row, start, objects) for row in mine))
     return names
 
 
-def _table_row(row: Row, start: int) -> Mapping[str, Any]:
-    label = {"label": row.class_name} if row.mask is None else {"mask_file_name": row.mask[start:]}
+def _table_row(row: Row, start: int, objects: ObjectReader) -> Mapping[str, Any]:
+    label: Mapping[str, Any] = {"label": row.class_name}
+    if row.mask is not None:
+        label = {"mask_file_name": row.mask[start:]}
+    if row.objects is not None:
+        label = {"objects": objects.table(row)}
     return {"file_name": row.file_name[start:], **label, **_describe(row)}
 
 

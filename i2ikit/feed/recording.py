@@ -11,12 +11,14 @@ import i2ikit
 from i2ikit.feed.choosing import Choice, Gathered
 from i2ikit.feed.layouts import LayoutName
 from i2ikit.feed.manifest import LEFT_OUT, MANIFEST, REJECTED, Row, write_head, write_lines
-from i2ikit.feed.packing import write_epochs, write_tables
+from i2ikit.feed.objects import ObjectReader
+from i2ikit.feed.packing import write_coco, write_epochs, write_tables
 from i2ikit.feed.summary import Settings
 from i2ikit.feed.translated import Translation
 from i2ikit.labels.finding import Kind
 from i2ikit.labels.id_maps import IGNORED, IdMap
 from i2ikit.labels.labelled import sort_classes
+from i2ikit.labels.set_objects import OBJECTS
 
 
 def describe(
@@ -41,6 +43,7 @@ def describe(
         "direction": run.direction,
         "num_styles": translation.plan.num_styles,
         "kind": gathered.kind,
+        "numbers": gathered.numbers,
         "labels": _absolute(settings.labels),
         "map": settings.map if settings.map in (None, "cityscapes19") else _absolute(settings.map),
         "mix": dict(settings.mix),
@@ -60,6 +63,8 @@ def _classes(kind: Kind, rows: Sequence[Row], id_map: IdMap | None) -> list[str]
     """Return the names of the classes in the order of their numbers; [] of masks without names."""
     if kind == "class":
         return list(sort_classes(row.class_name for row in rows if row.class_name is not None))
+    if kind == "objects":
+        return list(sort_classes(name for row in rows for name in row.object_classes or ()))
     if id_map is None or not id_map.names:
         return []
     last = max(number for number in id_map.table.values() if number != IGNORED)
@@ -68,7 +73,7 @@ def _classes(kind: Kind, rows: Sequence[Row], id_map: IdMap | None) -> list[str]
 
 def _absolute(how: str) -> str:
     """Return LABELS with its path absolute, if it has one."""
-    is_word = how in ("folder", "cls") or how.startswith(("column:", "sidecar:"))
+    is_word = how in ("folder", "cls", OBJECTS) or how.startswith(("column:", "sidecar:"))
     return how if is_word else str(Path(how).absolute())
 
 
@@ -85,14 +90,17 @@ def write_records(
     head: Mapping[str, Any],
     choice: Choice,
     problems: Sequence[str],
+    objects: ObjectReader,
 ) -> None:
-    """Write all that is no picture and no mask; `feed.json` comes last."""
+    """Write all that is no picture and no label of one; `feed.json` comes last."""
     (folder / MANIFEST).write_text("".join(row.to_line() for row in rows), encoding="utf-8")
     write_lines(folder / REJECTED, choice.rejected)
     write_lines(folder / LEFT_OUT, ({"reason": reason} for reason in problems))
     generated = [MANIFEST, *write_epochs(folder, rows)]
     generated += [name for name in (REJECTED, LEFT_OUT) if (folder / name).exists()]
     if head["layout"] == "huggingface":
-        generated += write_tables(folder, rows)
+        generated += write_tables(folder, rows, objects)
+    if head["layout"] == "coco":
+        generated += write_coco(folder, rows, objects)
     kept_out = {"num_rejected": len(choice.rejected), "num_left_out": len(problems)}
     write_head(folder, {**head, **kept_out}, generated)

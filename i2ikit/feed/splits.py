@@ -18,7 +18,7 @@ Splits: TypeAlias = Callable[[str], str]
 #: The split of a feed that has no other.
 TRAIN = "train"
 #: Folders of a feed that hold no split.
-_RESERVED = ("epochs",)
+_RESERVED = ("annotations", "epochs")
 _FORMS = "train=0.8,val=0.2, folder, or FILE.csv with columns key and split"
 
 

@@ -38,7 +38,7 @@ class FeedSummary:
         layout: its layout.
         num_pictures: pictures in it.
         counts: of these, by split and origin.
-        classes: pictures by class; {} of masks.
+        classes: pictures by class, or objects; {} of masks.
         num_rejected: translations that the gate's report kept out.
         num_left_out: problems that left something out.
         left_out: the first few, a sentence each.

@@ -9,7 +9,7 @@ from i2ikit.errors import SourceError
 from i2ikit.feed.manifest import HEAD, Row, read_head, read_manifest
 from i2ikit.feed.store import Store
 from i2ikit.labels.finding import Kind
-from i2ikit.labels.labelled import Labelled, LabelledSet, open_labelled
+from i2ikit.labels.labelled import Labelled, LabelledSet, open_labelled, refuse_objects
 
 _SPLIT = "train"
 
@@ -26,11 +26,14 @@ def open_training_set(text: str, on_error: Literal["skip", "stop"] = "stop") -> 
         SourceError: the set can't be read, or holds nothing with a label.
         SampleError: a picture of PICTURES lacks its label, and `on_error` is "stop"; or a tar of
             the feed can't be read.
+        UsageError: it has objects.
     """
     if not (Path(text) / HEAD).is_file():
         return open_labelled(text, on_error)
     feed = Path(text)
     kind: Kind = read_head(feed)["kind"]
+    if kind == "objects":
+        raise refuse_objects(text)
     rows = [row for row in read_manifest(feed) if row.split == _SPLIT]
     if not rows:
         raise SourceError(f"{feed} has no pictures in its split '{_SPLIT}'")

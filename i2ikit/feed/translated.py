@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from i2ikit.data.manifests import read_rows
-from i2ikit.data.samples import Source
+from i2ikit.data.samples import File, Sample, Source
 from i2ikit.data.sources import open_source
 from i2ikit.errors import RunError, counted
 from i2ikit.feed.store import Store
+from i2ikit.labels.finding import Labels
+from i2ikit.labels.set_objects import OBJECTS, open_objects
 from i2ikit.translation.home import Home
 from i2ikit.translation.plan import Plan, load_plan
 from i2ikit.translation.receipts import is_done
-from i2ikit.translation.records import METADATA
+from i2ikit.translation.records import METADATA, read_carried
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,40 @@ class Translation:
         """Yield the line of each output, in the order of the plan."""
         for _, row in read_rows(self.root / METADATA):
             yield row
+
+    @cached_property
+    def carried(self) -> Mapping[str, File]:
+        """The files of the whole set, by their names."""
+        return {name: self.store.file(name) for name in read_carried(Home(self.root))}
+
+    @property
+    def keys(self) -> Collection[str]:
+        """The keys of all inputs."""
+        return {row["key"] for row in self.rows()} | self.failed
+
+    @cached_property
+    def objects(self) -> Labels:
+        """What finds the objects of an output: beside it, or in COCO's files of the whole set.
+
+        Raises:
+            SampleError: such a file can't be read.
+        """
+        return open_objects(OBJECTS, self.carried, self.keys)
+
+    def sample(self, name: str, key: str, ends: Iterable[str]) -> Sample:
+        """Return an output as a sample, with the files beside it that end so.
+
+        Args:
+            name: the output's.
+            key: of its source.
+            ends: what follows the stem in the names of these files.
+
+        Raises:
+            SampleError: its tar can't be read.
+        """
+        stem = name.rpartition(".")[0]
+        beside = {end: self.store.file(stem + end) for end in ends if stem + end in self.store}
+        return Sample(key, {"image": File(name, b"")}, beside)
 
     def open_sources(self) -> Source:
         """Return what reads the pictures that were translated.

@@ -7,34 +7,30 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from i2ikit.ahead import ahead
 from i2ikit.data.keys import escapes
 from i2ikit.devices import default_workers
 from i2ikit.errors import SampleError
 from i2ikit.feed.layouts import LAYOUTS, LayoutName, Names, name_files
-from i2ikit.feed.loading import Found, Loaded, load
+from i2ikit.feed.loading import Found, Loaded, Reading, load
 from i2ikit.feed.manifest import Row, hash_bytes
 from i2ikit.feed.masks import Mask
+from i2ikit.feed.objects import ObjectFile
 from i2ikit.feed.summary import OnError
 from i2ikit.feed.translated import Translation
-from i2ikit.labels.id_maps import IdMap
-from i2ikit.labels.places import LabelFrame
 from i2ikit.progress import Progress
 
 #: Pictures under way for each thread that decodes.
 _DEPTH = 4
 
 
-def load_all(
-    found: Iterable[Found], id_map: IdMap | None, label_frame: LabelFrame | None
-) -> Iterator[Loaded]:
+def load_all(found: Iterable[Found], reading: Reading) -> Iterator[Loaded]:
     """Yield what each candidate's files hold, in order, some of them read ahead."""
     workers = default_workers()
     with ThreadPoolExecutor(workers) as pool:
-        yield from ahead(
-            partial(load, id_map=id_map, label_frame=label_frame), found, pool, _DEPTH * workers
-        )
+        yield from ahead(partial(load, reading=reading), found, pool, _DEPTH * workers)
 
 
 @dataclass
@@ -63,7 +59,7 @@ class Writing:
         total: int,
         on_progress: Callable[[Progress], None] | None,
     ) -> list[Row]:
-        """Write pictures and masks, and return their rows.
+        """Write pictures and files of labels, and return their rows.
 
         Raises:
             SampleError: a picture can't be read or named, and that stops it all.
@@ -86,8 +82,8 @@ class Writing:
         if one.problem:
             raise SampleError(one.problem)
         names = name_files(LAYOUTS[self.layout], one.candidate, one.suffix)
-        masks = _name_masks(names, one.mask) if one.mask else []
-        files = {names.picture: one.data, **dict(masks)}
+        labels = _name_labels(names, one.label) if one.label else []
+        files = {names.picture: one.data, **dict(labels)}
         for name in files:
             if name in self.taken or escapes(name):
                 raise SampleError(f"'{one.candidate.source_key}' can't be written to {name}")
@@ -95,12 +91,17 @@ class Writing:
             self.taken.add(name)
             (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
             (self.folder / name).write_bytes(data)
-        return self._row(one, names.picture, [(name, hash_bytes(data)) for name, data in masks])
+        return self._row(one, names.picture, [(name, hash_bytes(data)) for name, data in labels])
 
-    def _row(self, one: Loaded, file_name: str, masks: list[tuple[str, str]]) -> Row:
+    def _row(self, one: Loaded, file_name: str, labels: list[tuple[str, str]]) -> Row:
         candidate, settings = one.candidate, self.translation.plan.settings
         is_made = candidate.origin == "translated"
-        mask, source_mask = [*masks, (None, None), (None, None)][:2]
+        files: dict[str, Any] = {}
+        if isinstance(one.label, ObjectFile):
+            files["object_classes"] = one.label.classes
+        kinds = ("objects",) if files else ("mask", "source_mask")
+        for kind, (name, digest) in zip(kinds, labels, strict=False):
+            files |= {kind: name, f"{kind}_sha256": digest}
         return Row(
             file_name,
             candidate.split,
@@ -109,10 +110,7 @@ class Writing:
             candidate.style_index,
             hash_bytes(one.data),
             class_name=candidate.label if isinstance(candidate.label, str) else None,
-            mask=mask[0],
-            mask_sha256=mask[1],
-            source_mask=source_mask[0],
-            source_mask_sha256=source_mask[1],
+            **files,
             epoch=candidate.epoch,
             source_sha256=candidate.source_sha256 or None,
             model=settings.model if is_made else None,
@@ -121,9 +119,11 @@ class Writing:
         )
 
 
-def _name_masks(names: Names, mask: Mask) -> list[tuple[str, bytes]]:
-    """Return the mask's files; the one to train on comes first."""
-    if mask.classes is None:
-        return [(names.source_mask or names.mask, mask.ids)]
-    beside = [(names.source_mask, mask.ids)] if names.source_mask else []
-    return [(names.mask, mask.classes), *beside]
+def _name_labels(names: Names, label: Mask | ObjectFile) -> list[tuple[str, bytes]]:
+    """Return the label's files; of a mask's, the one to train on comes first."""
+    if isinstance(label, ObjectFile):
+        return [(names.objects + label.suffix, label.data)]
+    if label.classes is None:
+        return [(names.source_mask or names.mask, label.ids)]
+    beside = [(names.source_mask, label.ids)] if names.source_mask else []
+    return [(names.mask, label.classes), *beside]

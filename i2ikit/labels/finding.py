@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
 from i2ikit.data.folders import parse_field
@@ -15,11 +16,15 @@ from i2ikit.data.pictures import PictureIndex, walk
 from i2ikit.data.samples import File, Sample
 from i2ikit.errors import SampleError, SourceError, UsageError
 
-Kind: TypeAlias = Literal["class", "mask"]
+Kind: TypeAlias = Literal["class", "mask", "objects"]
 #: How a picture's label is found; a label that isn't there is a `SampleError`.
 Find: TypeAlias = Callable[[Sample], "str | File"]
 
 FORMS = "folder, cls, column:NAME, FILE.csv[:COLUMN], or a folder of masks DIR[:SUFFIX]"
+#: What labels of a kind are called.
+PLURALS: Mapping[Kind, str] = MappingProxyType(
+    {"class": "classes", "mask": "masks", "objects": "objects"}
+)
 #: What a table's column of names and its column of classes may be called.
 _NAMES, _CLASSES = ("file_name", "key", "path", "file", "image"), ("label", "class")
 
@@ -29,7 +34,7 @@ class Labels:
     """How the pictures of a set are labelled.
 
     Attributes:
-        kind: "class" or "mask".
+        kind: of the labels.
         find: what returns the label of a sample.
         listed: names that have a label, where a table or a folder of masks lists them.
         place: of that list.

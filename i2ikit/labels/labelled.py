@@ -11,6 +11,7 @@ from i2ikit.data.samples import File, Sample, Source
 from i2ikit.data.sources import open_source
 from i2ikit.errors import SampleError, SourceError, UsageError, counted
 from i2ikit.labels.finding import FORMS, Find, Kind, Labels, open_labels, picture_names
+from i2ikit.labels.set_objects import OBJECTS, are_objects, open_objects
 
 _NAMED = 5
 
@@ -22,7 +23,7 @@ class Labelled:
     Attributes:
         key: its own.
         picture: its file.
-        label: the name of its class, or the file of its mask.
+        label: the name of its class, or the file of its mask or of its objects.
         source_key: the key of what it was translated from; its own for other pictures.
     """
 
@@ -71,7 +72,7 @@ class LabelledSource:
         location: as the user wrote it.
         place: where the pictures are.
         source: reads them.
-        labels: finds their labels.
+        labels: finds their labels, of any kind.
     """
 
     location: str
@@ -111,8 +112,11 @@ def open_labelled(text: str, on_error: Literal["skip", "stop"] = "stop") -> Labe
     Raises:
         SourceError: the set can't be read, or holds nothing with a label.
         SampleError: a picture lacks its label or the reverse, and `on_error` is "stop".
+        UsageError: LABELS says not how, or means objects.
     """
     source = open_labelled_source(text)
+    if source.labels.kind == OBJECTS:
+        raise refuse_objects(text)
     problems: list[str] = []
     samples = tuple(source.read(problems))
     if problems and (on_error == "stop" or not samples):
@@ -126,7 +130,8 @@ def open_labelled(text: str, on_error: Literal["skip", "stop"] = "stop") -> Labe
 def open_labelled_source(text: str) -> LabelledSource:
     """Return what reads the pictures and labels of `PICTURES[=LABELS]`.
 
-    PICTURES: a folder, tars or a manifest. LABELS: see `open_labels`; "folder" if left out.
+    PICTURES: a folder, tars or a manifest. LABELS: see `open_labels` and, of objects,
+    `open_objects`; "folder" if left out.
 
     Raises:
         SourceError: the set can't be read.
@@ -134,7 +139,18 @@ def open_labelled_source(text: str) -> LabelledSource:
     """
     place, how = _split(text)
     source = open_source(place, inputs=("image",), fields={})
-    return LabelledSource(text, place, source, open_labels(how))
+    if not are_objects(how):
+        return LabelledSource(text, place, source, open_labels(how))
+    keys = [key for part in source.parts for key in part.keys or ()]
+    return LabelledSource(text, place, source, open_objects(how, source.carried, keys))
+
+
+def refuse_objects(text: str) -> UsageError:
+    """Return the error for a set with objects where a picture has one class or one mask."""
+    return UsageError(
+        f"{text} has objects in its pictures, and here a picture has a class or a mask",
+        hint="`i2ikit feed build` and `i2ikit.feed.dataset` take objects",
+    )
 
 
 def _split(text: str) -> tuple[str, str]:

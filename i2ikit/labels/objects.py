@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import PurePosixPath
 from typing import Any
 
+from i2ikit.data.sizes import Geometry
 from i2ikit.errors import SampleError
-from i2ikit.labels.coco import HALF, Row, is_coco, is_one_picture
+from i2ikit.labels.coco import HALF, Row, is_one_picture
 from i2ikit.labels.labelme import as_box, is_labelme
 from i2ikit.labels.move import DAMAGE
-from i2ikit.labels.places import Box, Point, Size, show_size, stated_size
+from i2ikit.labels.places import Box, Places, Point, Size, show_size, stated_size
 from i2ikit.labels.voc import Voc, parse_voc
 from i2ikit.labels.yolo import corners, find_layout, parse_yolo
 
@@ -27,12 +28,14 @@ class LabelledObject:
         box: left, top, right, bottom.
         polygons: its outline, in one piece or several.
         keypoints: x, y, and 0: not labelled, 1: hidden, 2: visible.
+        is_crowd: whether it is several things that nobody told apart, as COCO may say.
     """
 
     label: str | int
     box: Box
     polygons: tuple[tuple[Point, ...], ...] = ()
     keypoints: tuple[tuple[float, float, int], ...] = ()
+    is_crowd: bool = False
 
 
 def read_objects(name: str, data: bytes, size: Size) -> list[LabelledObject]:
@@ -65,26 +68,58 @@ def read_objects(name: str, data: bytes, size: Size) -> list[LabelledObject]:
     raise _unknown(name)
 
 
-def read_set_objects(name: str, data: bytes) -> dict[str, list[LabelledObject]]:
-    """Return the objects in a file of COCO's by the file names of its pictures.
+def read_named(name: str, data: bytes, size: Size, numbers: Sequence[str]) -> list[LabelledObject]:
+    """Return the objects in one picture's file, all within the picture and with names as labels.
+
+    Args:
+        name: the file's; see `read_objects`.
+        data: its bytes.
+        size: (width, height) of the picture.
+        numbers: the names of YOLO's classes, in the order of their numbers; (): the numbers serve.
 
     Raises:
-        SampleError: it is none.
+        SampleError: it can't be read, or a class has no name; or an object reaches outside of the
+            picture, or has a box without area (and no keypoints).
     """
+    named = numbers if name.lower().endswith(".txt") else ()
+    objects = read_objects(name, data, size)
+    places = Places(name, Geometry(size, 1, size))
+    for one in objects:
+        if isinstance(one.label, int) and named and one.label >= len(named):
+            raise SampleError(
+                f"{name}: there is no name for class {one.label}, only for 0 to {len(named) - 1}"
+            )
+        _check_inside(one, places)
+    return [
+        replace(one, label=named[one.label] if isinstance(one.label, int) and named else one.label)
+        for one in objects
+    ]
+
+
+def _check_inside(one: LabelledObject, places: Places) -> None:
+    left, top, right, bottom = one.box
+    places.box(*one.box)
+    if not (left < right and top < bottom) and not one.keypoints:
+        raise SampleError(f"{places.name}: the box {left:g} {top:g} {right:g} {bottom:g} is empty")
+    seen = [(x, y) for x, y, visibility in one.keypoints if visibility]
+    for x, y in chain(seen, *one.polygons):
+        places.point(x, y)
+
+
+def is_object_file(name: str, data: bytes) -> bool:
+    """Tell whether a file is one picture's labels, of a format that `read_objects` knows."""
     try:
-        tree = json.loads(data)
-        if not is_coco(tree):
-            raise _unknown(name)
-        names = {row["id"]: row["name"] for row in tree.get("categories", ())}
-        rows: dict[Any, list[Row]] = defaultdict(list)
-        for row in tree["annotations"]:
-            rows[row["image_id"]].append(row)
-        return {
-            image["file_name"]: [_from_coco(row, names) for row in rows[image["id"]]]
-            for image in tree["images"]
-        }
-    except DAMAGE as error:
-        raise SampleError(f"{name} can't be read as labels: {error}") from None
+        match PurePosixPath(name).suffix.lower():
+            case ".txt":
+                return parse_yolo(data.decode("utf-8")) is not None
+            case ".xml":
+                return parse_voc(data) is not None
+            case ".json":
+                tree = json.loads(data)
+                return is_labelme(tree) or is_one_picture(tree)
+    except DAMAGE:
+        pass
+    return False
 
 
 def _unknown(name: str) -> SampleError:
@@ -105,8 +140,7 @@ def _from_json(name: str, tree: Any, size: Size) -> list[LabelledObject]:
         return [_from_shape(shape) for shape in tree["shapes"]]
     if is_one_picture(tree):
         _check(name, stated_size(tree["image"].get("width"), tree["image"].get("height")), size)
-        names = {row["id"]: row["name"] for row in tree.get("categories", ())}
-        return [_from_coco(row, names) for row in tree["annotations"]]
+        return [_from_coco(row, tree.get("categories")) for row in tree["annotations"]]
     raise _unknown(name)
 
 
@@ -147,17 +181,24 @@ def _from_shape(shape: Mapping[str, Any]) -> LabelledObject:
     return LabelledObject(shape["label"], box, (points,) if kind == "polygon" else ())
 
 
-def _from_coco(row: Row, names: Mapping[int, str]) -> LabelledObject:
+def _from_coco(row: Row, categories: Sequence[Row] | None) -> LabelledObject:
+    label = row["category_id"]
+    if categories is not None:
+        names = {category["id"]: category["name"] for category in categories}
+        if label not in names:
+            raise ValueError(f"there is no category {label}")
+        label = names[label]
     segments = row.get("segmentation") or ()
     pieces = () if isinstance(segments, dict) else tuple(map(_pairs, segments))
     x, y, width, height = row["bbox"]
     flat = row.get("keypoints") or ()
     keypoints = zip(flat[::3], flat[1::3], flat[2::3], strict=True)
     return LabelledObject(
-        names.get(row["category_id"], row["category_id"]),
+        label,
         (x, y, x + width, y + height),
         pieces,
         tuple((u + HALF, v + HALF, seen) if seen else (0.0, 0.0, 0) for u, v, seen in keypoints),
+        bool(row.get("iscrowd")),
     )
 
 

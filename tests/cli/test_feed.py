@@ -10,6 +10,7 @@ import pytest
 import i2ikit
 from tests.cli.conftest import Cli
 from tests.conftest import picture
+from tests.feed.object_sets import write_objects
 
 
 @pytest.fixture
@@ -53,6 +54,16 @@ def test_what_is_wrong_is_named(cli: Cli, out: Path, tmp_path: Path) -> None:
     assert code == 1
     assert "strangers, 1: mine.txt" in printed
     assert json.loads(cli("feed", "check", tmp_path / "feed", "--json")[1])["is_sound"] is False
+
+
+def test_a_feed_of_objects_counts_them(cli: Cli, tmp_path: Path, fakes: None) -> None:
+    i2ikit.translate(write_objects(tmp_path, "yolo"), tmp_path / "out", model="echo")
+    code, printed, _ = cli("feed", "build", "--labels", "objects", tmp_path / "out", tmp_path / "f")
+    assert code == 0
+    assert "layout coco" in printed
+    code, printed, _ = cli("feed", "check", tmp_path / "f")
+    assert code == 0
+    assert "  cat: 2 objects of the sources, 2 of the feed" in printed
 
 
 @pytest.mark.parametrize("mix", ["translated", "translated=many"])

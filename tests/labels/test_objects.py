@@ -7,7 +7,7 @@ import json
 import pytest
 
 from i2ikit.errors import SampleError
-from i2ikit.labels.objects import LabelledObject, read_objects, read_set_objects
+from i2ikit.labels.objects import LabelledObject, is_object_file, read_named, read_objects
 
 SIZE = (20, 10)
 SQUARE = ((2.0, 4.0), (8.0, 4.0), (8.0, 6.0))
@@ -68,18 +68,15 @@ ROW = {
 FOUND = LabelledObject("cat", BOX, (SQUARE,), ((2.5, 4.5, 2), (0, 0, 0)))
 
 
-def test_coco_is_read_by_picture() -> None:
-    images = [{"id": 1, "file_name": "x/a.png"}, {"id": 2, "file_name": "b.png"}]
-    classes = [{"id": 5, "name": "cat"}]
-    tree = {"images": images, "annotations": [ROW], "categories": classes}
-    found = read_set_objects("coco.json", json.dumps(tree).encode())
-    assert found == {"x/a.png": [FOUND], "b.png": []}
-
-
 def test_coco_of_one_picture_is_read() -> None:
     runs = {**ROW, "segmentation": {"size": [10, 20], "counts": [200]}, "keypoints": None}
     tree = {"image": {"width": 20, "height": 10}, "annotations": [runs]}
     assert read_objects("a.json", json.dumps(tree).encode(), SIZE) == [LabelledObject(5, BOX)]
+    tree = {**tree, "annotations": [ROW], "categories": [{"id": 5, "name": "cat"}]}
+    assert read_objects("a.json", json.dumps(tree).encode(), SIZE) == [FOUND]
+    tree["categories"] = [{"id": 4, "name": "cat"}]
+    with pytest.raises(SampleError, match="there is no category 5"):
+        read_objects("a.json", json.dumps(tree).encode(), SIZE)
 
 
 @pytest.mark.parametrize(
@@ -89,5 +86,24 @@ def test_coco_of_one_picture_is_read() -> None:
 def test_what_is_no_file_of_labels_is_said(name: str, data: bytes) -> None:
     with pytest.raises(SampleError, match=f"{name} is no file of labels"):
         read_objects(name, data, SIZE)
-    with pytest.raises(SampleError, match=r"coco\.json"):
-        read_set_objects("coco.json", data)
+    assert not is_object_file(name, data)
+
+
+def test_numbers_get_names() -> None:
+    (found,) = read_named("a.txt", b"1 .5 .5 .5 .5", SIZE, ("cat", "dog"))
+    assert found.label == "dog"
+    with pytest.raises(SampleError, match=r"a\.txt: there is no name for class 2, only for 0 to 1"):
+        read_named("a.txt", b"2 .5 .5 .5 .5", SIZE, ("cat", "dog"))
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("0 .1 .5 .5 .5", "the box -3 2.5 7 7.5 reaches outside of 20×10"),
+        ("0 .5 .5 0 .5", "the box 10 2.5 10 7.5 is empty"),
+        ("0 .5 .5 .2 .2 .5 1.2 2", "the point 10 12 reaches outside"),
+    ],
+)
+def test_objects_lie_within_their_picture(line: str, reason: str) -> None:
+    with pytest.raises(SampleError, match=reason):
+        read_named("a.txt", line.encode(), SIZE, ())

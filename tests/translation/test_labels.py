@@ -18,8 +18,9 @@ from PIL import Image
 import i2ikit
 from i2ikit.data.images import Array, decode_image
 from i2ikit.data.sizes import shrink
-from i2ikit.labels.objects import LabelledObject, read_objects, read_set_objects
+from i2ikit.labels.objects import LabelledObject, read_objects
 from i2ikit.labels.places import LabelFrame
+from i2ikit.labels.set_objects import cut_coco
 from i2ikit.model import RGB, InstanceMap
 from tests.conftest import pixels
 
@@ -111,8 +112,9 @@ def lay_out(folder: Path, scene: Scene, frame: LabelFrame) -> None:
 def read_all(out: Path, size: tuple[int, int]) -> list[LabelledObject]:
     names = ("a.txt", "a.xml", "a.json")
     found = [read_objects(name, (out / name).read_bytes(), size) for name in names]
-    coco = read_set_objects("coco.json", (out / "coco.json").read_bytes())["a.png"]
-    return [one for objects in [*found, coco] for one in objects]
+    (coco,) = cut_coco("coco.json", json.loads((out / "coco.json").read_bytes()))
+    found.append(read_objects("coco.json", coco[1], size))
+    return [one for objects in found for one in objects]
 
 
 def points(one: LabelledObject) -> list[tuple[float, float]]:
