@@ -90,13 +90,17 @@ def _open_table(path: Path, problems: list[str]) -> Splits:
         key = str(name)
         if rows.setdefault(key, str(split)) != split:
             problems.append(f"{where}: '{key}' is in the split '{rows[key]}' already")
-    stems = {split_picture(name)[0]: split for name, split in rows.items()}
+    named: dict[str, set[str]] = {}  # with the picture's suffix or without
+    for name, split in rows.items():
+        for key in {name, split_picture(name)[0]}:
+            named.setdefault(key, set()).add(split)
 
     def by_table(key: str) -> str:
-        split = rows.get(key) or stems.get(key)
-        if not split:
-            raise SampleError(f"'{key}' is not in {path}")
-        return split
+        splits = named.get(key, set())
+        if len(splits) != 1:
+            where = f"in the splits {' and '.join(sorted(splits))} of" if splits else "not in"
+            raise SampleError(f"'{key}' is {where} {path}")
+        return next(iter(splits))
 
     return by_table
 

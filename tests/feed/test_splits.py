@@ -34,6 +34,14 @@ def test_a_table_names_keys_with_or_without_suffix(tmp_path: Path) -> None:
         splits("dog/c")
 
 
+def test_a_key_in_two_splits_by_two_names_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "s.csv").write_text("key,split\na.jpg,train\na,val\nb.jpg,train\nb.png,val\n")
+    splits = open_splits(str(tmp_path / "s.csv"), 0, [])
+    assert (splits("b.jpg"), splits("b.png")) == ("train", "val")
+    with pytest.raises(SampleError, match="'a' is in the splits train and val of"):
+        splits("a")
+
+
 def test_a_key_in_two_splits_is_named_and_its_first_row_holds(tmp_path: Path) -> None:
     (tmp_path / "s.csv").write_text("key,split\na,train\na,val\n")
     problems: list[str] = []
