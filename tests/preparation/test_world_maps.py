@@ -107,7 +107,7 @@ def test_a_folder_that_is_there_is_kept(tmp_path: Path) -> None:
 
 
 def test_another_size_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="--size 100 is none of 32, 64, 128"):
+    with pytest.raises(UsageError, match="--size 100 is none of 32, 64, 96, 128"):
         prepare_world_maps(tmp_path / "maps", size=100)
 
 
