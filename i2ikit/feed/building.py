@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -135,6 +135,8 @@ def _build(
         rows = writing.write(loaded, len(choice.candidates), on_progress)
         if not rows:
             raise _amiss(problems, translated)
+        if writing.num_blank == len(rows):
+            raise UsageError(f"--map {settings.map} leaves no pixel of any mask that counts")
         head = describe(translation, settings, layout, gathered, rows, id_map)
         objects = ObjectReader(Store(folder), gathered.numbers, head["classes"])
         if layout == "shards":
@@ -149,7 +151,12 @@ def _build(
         len(choice.rejected),
         len(problems),
         tuple(problems[:_NAMED]),
-        (*gathered.notes, *_class_notes(gathered, rows)),
+        (
+            *gathered.notes,
+            *_class_notes(gathered, rows),
+            *_split_notes(rows),
+            *_blank_notes(writing.num_blank),
+        ),
     )
 
 
@@ -175,6 +182,21 @@ def _count_classes(rows: Iterable[Row]) -> dict[str, int]:
     for row in rows:
         counts.update(row.object_classes or ({row.class_name: 1} if row.class_name else {}))
     return dict(counts)
+
+
+def _blank_notes(count: int) -> list[str]:
+    return [f"{counted(count, 'mask')} without a pixel that counts"] if count else []
+
+
+def _split_notes(rows: Sequence[Row]) -> list[str]:
+    """Return what is odd about the splits: classes taken for splits, as `--split folder` can do."""
+    classes: dict[str, set[str | None]] = defaultdict(set)
+    for row in rows:
+        classes[row.split].add(row.class_name)
+    alone = [name for name, found in classes.items() if len(found) == 1 and found != {None}]
+    if len(alone) < 2 or len(alone) < len(classes):
+        return []
+    return ["each split holds one class only: --split took classes for splits, perhaps"]
 
 
 def _class_notes(gathered: Gathered, rows: Sequence[Row]) -> list[str]:

@@ -24,6 +24,7 @@ from i2ikit.feed.masks import read_ids
 from i2ikit.feed.objects import ObjectReader
 from i2ikit.feed.packing import describe_member
 from i2ikit.feed.store import Store, split_name
+from i2ikit.labels.id_maps import IGNORED
 from i2ikit.labels.labelled import sort_classes
 from i2ikit.progress import Progress
 
@@ -224,7 +225,8 @@ def _count(objects: ObjectReader, row: Row) -> Mapping[str, int]:
     classes = objects.classes
     data = objects.store.read(row.mask)
     ids, counts = np.unique(read_ids(data, row.mask), return_counts=True)
-    names = [classes[number] if number < len(classes) else str(number) for number in ids]
+    known = {IGNORED: "ignored", **dict(enumerate(classes))}
+    names = [known.get(number, str(number)) for number in ids.tolist()]
     return dict(zip(names, counts.tolist(), strict=True))
 
 
@@ -239,8 +241,11 @@ def _check_strangers(found: Checked, root: Path, head: Mapping[str, Any], rows: 
     found.wrong["strangers"] += sorted(there - names - tars)
     texts = {f"{split_picture(row.file_name)[0]}{end}" for row in rows for end in (".cls", ".json")}
     for tar in sorted(tars):
+        store = Store(root)
         try:
-            members = {f"{tar}/{member}" for member in Store(root).members(tar)}
+            members = {f"{tar}/{member}" for member in store.members(tar)}
         except SampleError:  # named with its pictures
             continue
+        if store.is_cut_off(tar):
+            found.wrong["cut off"].append(tar)
         found.wrong["strangers"] += sorted(members - names - texts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import TypeVar
@@ -37,25 +37,39 @@ def choose_styles(outputs: Sequence[Candidate], styles: Styles, seed: int) -> li
 def choose_mix(
     candidates: Sequence[Candidate], mix: Mix, styles: Styles, seed: int
 ) -> list[Candidate]:
-    """Return the most pictures whose numbers have the ratios of `mix`, in their order.
+    """Return the most pictures that have the ratios of `mix` in each split, in their order.
 
     With a style an epoch, the ratios are those of each epoch: translations are drawn by source.
 
     Raises:
-        UsageError: there is nothing of an origin that is to be mixed in.
+        UsageError: there is nothing of an origin that is to be mixed into a split.
     """
+    chosen: set[int] = set()
+    for split in dict.fromkeys(one.split for one in candidates):
+        of_split = [one for one in candidates if one.split == split]
+        chosen |= set(map(id, _mix_split(of_split, mix, styles, seed)))
+    return [one for one in candidates if id(one) in chosen]
+
+
+def _mix_split(
+    candidates: Sequence[Candidate], mix: Mix, styles: Styles, seed: int
+) -> Iterator[Candidate]:
     units: dict[str, list[list[Candidate]]] = {origin: [] for origin in ORIGINS}
     for origin in ORIGINS:
         of_origin = [one for one in candidates if one.origin == origin]
         is_whole = origin == "translated" and styles == "epoch"
         groups = _by_source(of_origin).values() if is_whole else ([one] for one in of_origin)
         units[origin] = list(groups)
-    counts = _largest({origin: len(units[origin]) for origin in ORIGINS}, mix)
-    chosen: set[int] = set()
-    for name, count in counts.items():
+    available = {str(origin): len(units[origin]) for origin in ORIGINS}
+    for origin in mix:
+        if not available[origin]:
+            raise UsageError(
+                f"no {origin} pictures are left to mix into the split '{candidates[0].split}'"
+            )
+    for name, count in _largest(available, mix).items():
         ranked = sorted(units[name], key=lambda unit: _rank(unit[0], styles, seed))
-        chosen |= {id(one) for unit in ranked[:count] for one in unit}
-    return [one for one in candidates if id(one) in chosen]
+        for unit in ranked[:count]:
+            yield from unit
 
 
 def _by_source(outputs: Iterable[Candidate]) -> dict[str, list[Candidate]]:
@@ -73,8 +87,5 @@ def _rank(one: Candidate, styles: Styles, seed: int) -> float:
 def _largest(available: Mapping[str, int], mix: Mix) -> dict[str, int]:
     """Return how many of each origin make the largest set with the ratios of `mix`."""
     ratios = {origin: Fraction(str(ratio)) for origin, ratio in mix.items()}
-    for origin in ratios:
-        if not available[origin]:
-            raise UsageError(f"no {origin} pictures are left to mix in")
     scale = min(available[origin] / ratio for origin, ratio in ratios.items())
     return {origin: int(scale * ratio) for origin, ratio in ratios.items()}

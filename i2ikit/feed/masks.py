@@ -14,7 +14,7 @@ from i2ikit.data.images import Array, decode_image
 from i2ikit.data.samples import File
 from i2ikit.data.sizes import Geometry, move_ids
 from i2ikit.errors import SampleError
-from i2ikit.labels.id_maps import IdMap
+from i2ikit.labels.id_maps import IGNORED, IdMap
 from i2ikit.labels.places import LabelFrame, find_places
 from i2ikit.model import InstanceMap
 
@@ -31,12 +31,14 @@ class Mask:
         classes: mapped, a PNG; None without a map.
         size: (width, height).
         is_moved: whether its pixels lie elsewhere than in the source's mask.
+        is_blank: whether the map leaves no pixel that counts.
     """
 
     ids: bytes
     classes: bytes | None
     size: tuple[int, int]
     is_moved: bool
+    is_blank: bool = False
 
 
 def make_mask(
@@ -66,10 +68,12 @@ def make_mask(
         size = (ids.shape[1], ids.shape[0])
         moved = move_ids(ids, find_places(file.name, geometry, label_frame, size).geometry)
     is_moved = geometry is not None
-    classes = None if id_map is None else encode_ids(id_map.apply(moved, file.name))
+    mapped = None if id_map is None else id_map.apply(moved, file.name)
+    classes = None if mapped is None else encode_ids(mapped)
+    is_blank = mapped is not None and bool((mapped == IGNORED).all())
     kept = not is_moved and data.startswith(_PNG)
     size = (moved.shape[1], moved.shape[0])
-    return Mask(data if kept else encode_ids(moved), classes, size, is_moved)
+    return Mask(data if kept else encode_ids(moved), classes, size, is_moved, is_blank)
 
 
 def read_ids(data: bytes, name: str) -> Array:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from i2ikit.data.manifests import read_rows
+from i2ikit.data.manifests import MANIFEST_SUFFIXES, read_rows
 from i2ikit.errors import SourceError
 
 _REPORT = "report.jsonl"
@@ -19,9 +19,12 @@ def read_rejections(report: Path, outputs: Collection[str]) -> Mapping[str, tupl
         outputs: the file names of the translation.
 
     Raises:
-        SourceError: the report is of another translation, or has lines without verdict.
+        SourceError: there is none, it is of another translation, or has lines without verdict.
     """
     path = report / _REPORT if report.is_dir() else report
+    if not path.is_file() or path.suffix.lower() not in MANIFEST_SUFFIXES:
+        hint = "name the REPORT of i2ikit feed gate"
+        raise SourceError(f"--gate {report} is no report, and no folder of one", hint=hint)
     rejected: dict[str, tuple[str, ...]] = {}
     seen: set[str] = set()
     for where, row in read_rows(path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from i2ikit.data.samples import File
 from i2ikit.errors import SampleError
 
 _TAR = ".tar"
+_END = 2 * tarfile.BLOCKSIZE
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,13 @@ class Store:
             SampleError: the tar can't be read.
         """
         return self._index(tar)
+
+    def is_cut_off(self, tar: str) -> bool:
+        """Tell whether a tar lacks its end: two blocks of zeros."""
+        with (self.root / tar).open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _END))
+            end = file.read()
+        return len(end) < _END or any(end)
 
     def _index(self, tar: str) -> Mapping[str, tuple[int, int]]:
         path = self.root / tar

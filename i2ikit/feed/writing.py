@@ -44,6 +44,7 @@ class Writing:
         on_error: whether a problem stops it all, or is counted.
         problems: gets them, a sentence each.
         taken: names that are written.
+        num_blank: masks without a pixel that counts.
     """
 
     folder: Path
@@ -52,6 +53,7 @@ class Writing:
     on_error: OnError
     problems: list[str]
     taken: set[str] = field(default_factory=set)
+    num_blank: int = 0
 
     def write(
         self,
@@ -81,6 +83,7 @@ class Writing:
     def _write_one(self, one: Loaded) -> Row:
         if one.problem:
             raise SampleError(one.problem)
+        self.num_blank += isinstance(one.label, Mask) and one.label.is_blank
         names = name_files(LAYOUTS[self.layout], one.candidate, one.suffix)
         labels = _name_labels(names, one.label) if one.label else []
         files = {names.picture: one.data, **dict(labels)}

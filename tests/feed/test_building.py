@@ -194,6 +194,29 @@ def test_what_the_gate_rejects_is_kept_out_and_listed(out: Path, tmp_path: Path)
     assert (line["file_name"], line["reasons"]) == ("dog/c_s01.png", ["black"])
 
 
+@pytest.mark.parametrize("name", ["nowhere", "nowhere.jsonl", "text"])
+def test_a_gate_that_is_no_report_is_refused(out: Path, tmp_path: Path, name: str) -> None:
+    (tmp_path / "text").write_text("")
+    with pytest.raises(SourceError, match=f"{name} is no report, and no folder of one"):
+        build(out, tmp_path / "feed", gate=tmp_path / name)
+
+
+def test_a_map_that_ignores_everything_is_refused(out: Path, tmp_path: Path) -> None:
+    rows = "".join(f"{label},{0 if label == 33 else 255}\n" for label in range(34))
+    (tmp_path / "map.csv").write_text(f"id,class\n{rows}")
+    for path in (tmp_path / "masks").rglob("*.png"):
+        ids = np.asarray(Image.open(path))
+        Image.fromarray(np.where(ids == 33, 0, ids).astype(np.uint8)).save(path)
+    with pytest.raises(UsageError, match="leaves no pixel of any mask that counts"):
+        build(out, tmp_path / "feed", labels=str(tmp_path / "masks"), map=str(tmp_path / "map.csv"))
+    assert not (tmp_path / "feed").exists()
+
+
+def test_classes_taken_for_splits_are_noted(out: Path, tmp_path: Path) -> None:
+    summary = build(out, tmp_path / "feed", split="folder")
+    assert "each split holds one class only" in " ".join(summary.notes)
+
+
 def test_the_gate_of_another_translation_is_refused(out: Path, tmp_path: Path) -> None:
     report = write_report(tmp_path / "report.jsonl", out, "", skip="dog/c_s01.png")
     with pytest.raises(SourceError, match=r"has no line for 1 of 15 outputs, 'dog/c_s01\.png'"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tarfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -133,9 +134,15 @@ def test_a_leak_between_splits_is_named(feed: Path) -> None:
 def test_a_truncated_tar_is_named(masked: Path) -> None:
     (tar,) = masked.glob("*.tar")
     tar.write_bytes(tar.read_bytes()[:5000])
-    found = check(masked)
-    assert not found.is_sound
-    assert any("train-000000.tar" in text for names in found.wrong.values() for text in names)
+    assert any("train-000000.tar" in text for text in check(masked).wrong["unreadable"])
+
+
+def test_a_tar_cut_off_between_two_members_is_named(masked: Path) -> None:
+    (tar,) = masked.glob("*.tar")
+    with tarfile.open(tar) as archive:
+        end = archive.getmembers()[4].offset
+    tar.write_bytes(tar.read_bytes()[:end])
+    assert check(masked).wrong["cut off"] == ["train-000000.tar"]
 
 
 def test_without_the_translation_the_records_alone_are_compared(feed: Path, out: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -68,6 +69,18 @@ def test_a_mix_is_the_largest_with_its_ratios(mix: Any, counts: dict[str, int]) 
     assert len(names(mixed)) == len(mixed)
 
 
+def test_each_split_has_the_ratios() -> None:
+    given = [*translations(6, 2), *others("original", 6)]
+    halves = [replace(one, split="val" if one.source_key in "k0 k1" else "train") for one in given]
+    mixed = choose_mix(halves, {"translated": 1, "original": 1}, "all", 0)
+    assert Counter((one.split, one.origin) for one in mixed) == {
+        ("train", "translated"): 4,
+        ("train", "original"): 4,
+        ("val", "translated"): 2,
+        ("val", "original"): 2,
+    }
+
+
 def test_a_larger_set_keeps_most_of_the_choice() -> None:
     mix: Mix = {"translated": 1, "original": 1}
     few, many = (
@@ -84,5 +97,5 @@ def test_a_mix_of_styles_by_epoch_takes_sources_whole() -> None:
 
 
 def test_an_origin_without_pictures_is_refused() -> None:
-    with pytest.raises(UsageError, match="no target pictures are left to mix in"):
+    with pytest.raises(UsageError, match="no target pictures are left to mix into the split"):
         choose_mix(translations(2), {"translated": 1, "target": 1}, "all", 0)
