@@ -276,7 +276,7 @@ def test_a_feed_within_the_translation_is_refused(out: Path) -> None:
         ({"target": "x"}, "go together"),
         ({"mix": {"translated": 0}}, "above 0"),
         ({"mix": {"other": 1}}, "--mix other"),
-        ({"labels": "nowhere"}, "'nowhere' says not how"),
+        ({"labels": "nowhere"}, "no folder or file of labels 'nowhere'"),
     ],
 )
 def test_what_makes_no_sense_is_refused(
