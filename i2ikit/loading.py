@@ -107,9 +107,14 @@ def _find(
         return (locate(entry.place), entry) if entry else (None, None)
     if Path(given).exists():
         return Path(given), None
-    named = {e.name: e for e, _ in catalogue.offered(CheckpointEntry) if e.model == model}
+    offered = [entry for entry, _ in catalogue.offered(CheckpointEntry)]
+    named = [entry.name for entry in offered if entry.model == model]
     if str(given) not in named:
         hint = did_you_mean(str(given), named) if named else ""
+        if others := [entry.model for entry in offered if entry.name == str(given)]:
+            raise CheckpointError(
+                f"checkpoint '{given}' is one of model '{others[0]}', not of '{model}'", hint=hint
+            )
         raise CheckpointError(f"checkpoint {given} does not exist", hint=hint)
     entry = catalogue.find(CheckpointEntry, str(given))
     return locate(entry.place), entry

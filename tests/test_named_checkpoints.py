@@ -53,6 +53,13 @@ def test_a_wrong_name_gets_the_nearest(offer: Offer) -> None:
     assert caught.value.hint == "did you mean 'near-weights'?"
 
 
+def test_a_checkpoint_of_another_model_is_said_to_be_that(offer: Offer) -> None:
+    offer("other")
+    words = "'other-weights' is one of model 'one-way', not of 'echo'"
+    with pytest.raises(CheckpointError, match=words):
+        load_model("echo", "other-weights")
+
+
 def test_other_weights_than_stated_are_refused(offer: Offer) -> None:
     offer("changed", sha256="ab" * 32)
     with pytest.raises(CheckpointError, match="is not what its package states"):

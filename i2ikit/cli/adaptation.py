@@ -79,6 +79,7 @@ def adaptation(
             steps=steps,
             batch_size=batch_size,
             compute=compute,
+            on_warning=_warn,
         )
     if as_json:
         print_json([result.to_json() for result in found.values()])
@@ -86,6 +87,10 @@ def adaptation(
         _show(found)
     if name_failures(list(found.values())):
         raise typer.Exit(WITH_FAILURES)
+
+
+def _warn(warning: str) -> None:
+    typer.echo(f"warning: {warning}", err=True)
 
 
 def _show(found: Mapping[str, Result]) -> None:

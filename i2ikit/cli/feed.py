@@ -77,7 +77,8 @@ def build(
         ),
     ] = None,
     gate: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Leave out what this report rejects.")
+        Path | None,
+        typer.Option(metavar="REPORT", help="Leave out what it rejects: a file, or its folder."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of all that is drawn.")] = 0,
     on_error: Annotated[
@@ -174,6 +175,9 @@ def _show_checked(found: Checked, *, as_json: bool) -> None:
     if as_json:
         print_json({**asdict(found), "is_sound": found.is_sound})
         return
+    for what, names in found.wrong.items():
+        more = ", …" if len(names) > _SHOWN else ""
+        typer.echo(f"{what}, {len(names)}: {', '.join(names[:_SHOWN])}{more}")
     typer.echo(
         f"{counted(found.num_pictures, 'picture')} of {counted(found.num_sources, 'source')}"
     )
@@ -181,9 +185,6 @@ def _show_checked(found: Checked, *, as_json: bool) -> None:
     for name, after in found.classes.items():
         before = counted(found.source_classes.get(name, 0), unit)
         typer.echo(f"  {name}: {before} of the sources, {after} of the feed")
-    for what, names in found.wrong.items():
-        more = ", …" if len(names) > _SHOWN else ""
-        typer.echo(f"{what}, {len(names)}: {', '.join(names[:_SHOWN])}{more}")
     for note in found.notes:
         typer.echo(f"note: {note}")
     typer.echo("sound" if found.is_sound else "not sound")

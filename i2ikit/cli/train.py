@@ -187,14 +187,20 @@ def train(
             summary = run(request, process, blocked, _reporter(view), _announce)
     except KeyboardInterrupt:
         if process.is_first:
-            typer.echo(
-                "i2ikit: interrupted; the same command goes on from the last saved state, at most"
-                f" {counted(save_every, 'step')} ago",
-                err=True,
-            )
+            typer.echo(f"i2ikit: interrupted; {_describe_saved(output, save_every)}", err=True)
         raise typer.Exit(INTERRUPTED) from None
     if process.is_first:
         _show(summary, as_json=as_json)
+
+
+def _describe_saved(output: Path, save_every: int) -> str:
+    """Return what an interrupted training has left to go on from."""
+    from i2ikit.training.state import Home
+
+    if not Home(output).state.exists():
+        return "nothing was saved yet, so the same command starts over"
+    steps = counted(save_every, "step")
+    return f"the same command goes on from the last saved state, at most {steps} ago"
 
 
 def _process_of(environment: Mapping[str, str]) -> Process:

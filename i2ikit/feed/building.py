@@ -65,7 +65,7 @@ def build(
         split: None: all is "train"; "train=0.8,val=0.2"; "folder"; a table of keys and splits.
         layout: how files are named; None: "imagefolder" for classes, "cityscapes" for masks,
             "coco" for objects.
-        gate: report whose rejected translations are left out.
+        gate: report whose rejected translations are left out: a file, or the folder of `gate`.
         seed: of all that is drawn, each draw by the picture's key.
         on_error: "stop" at what is wrong with labels or pictures, or "skip" it.
         on_progress: told of each picture.

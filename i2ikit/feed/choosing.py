@@ -74,13 +74,20 @@ def gather(
     if labels.kind == "objects":
         sets = {"source": translation.carried, "target": target.source.carried if target else {}}
         numbers = {side: read_class_names(carried) for side, carried in sets.items()}
-    notes = (*notes, *_failures(translation))
+    notes = (*notes, *_failures(translation), *_few_styles(translation, settings))
     return Gathered(apart, labels.kind, dict(classes), numbers, notes)
 
 
 def _failures(translation: Translation) -> list[str]:
     inputs = counted(len(translation.failed), "input")
     return [f"{inputs} failed in the translation: no pictures"] if translation.failed else []
+
+
+def _few_styles(translation: Translation, settings: Settings) -> list[str]:
+    made, wanted = translation.plan.num_styles, settings.styles
+    if not isinstance(wanted, int) or wanted <= made:
+        return []
+    return [f"sources have {counted(made, 'translation')}, fewer than --styles {wanted}"]
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ oracle): as in CyCADA (Hoffman et al. 2018, arXiv:1711.03213).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from i2ikit.errors import UsageError
@@ -40,6 +41,7 @@ def adaptation(
     steps: int = 600,
     batch_size: int = 64,
     compute: Compute | None = None,
+    on_warning: Callable[[str], None] | None = None,
 ) -> dict[str, Result]:
     """Train the same probe on several labelled sets, and test all on held-out target pictures.
 
@@ -50,7 +52,8 @@ def adaptation(
     "seed 0" …; and each class's accuracy or IoU, "class dog" …, the mean over seeds.
 
     A set is `PICTURES[=LABELS]`, see `open_labelled`, or a built feed, of which the training split
-    counts. Pictures are decoded once and held in memory.
+    counts. Pictures are decoded once and held in memory. The network has an output for each class
+    of any set, so that further classes of one set change the numbers of all rows a little.
 
     Args:
         source: labelled pictures of the source.
@@ -68,6 +71,8 @@ def adaptation(
         steps: updates in each training.
         batch_size: pictures an update.
         compute: device (the first of them), workers, and what a picture that can't be used does.
+        on_warning: told before the first update what doesn't go together, a sentence each; the
+            results have the same.
 
     Raises:
         UsageError: an argument out of bounds, or sets that are too large or don't go together.
@@ -83,6 +88,9 @@ def adaptation(
     chosen = choose_network(network, find_kind(opened))
     data = load_all(opened, _TEST, size=size, map=map, compute=compute)
     warnings = compare(data)
+    if on_warning:
+        for warning in chain.from_iterable(warnings.values()):
+            on_warning(warning)
     probe = Probe(chosen, len(data.names), steps, batch_size, compute.devices()[0])
     card = _card(probe, data, seeds, map)
     found = _run_all(probe, data, seeds, compute)

@@ -153,7 +153,10 @@ def _find_beside(label: Beside, sample: Sample, objects: Labels | None) -> File 
 
 def _found(one: Candidate, picture: File, beside: File | None) -> Found:
     if isinstance(one.label, Beside) and beside is None:
-        return Found(one, problem=f"{picture.name} has no mask .{one.label.field} beside it")
+        is_made = one.origin == "translated"
+        carry = f"i2ikit translate --field {one.label.field}=DIR carries masks along"
+        problem = f"{picture.name} has no mask .{one.label.field} beside it"
+        return Found(one, problem=str(SampleError(problem, hint=carry if is_made else "")))
     return Found(one, picture, one.label if isinstance(one.label, File) else beside)
 
 

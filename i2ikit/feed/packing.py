@@ -70,7 +70,8 @@ def _remove_empty(feed: Path, splits: Iterable[str]) -> None:
 def describe_member(row: Row, objects: ObjectReader) -> bytes:
     """Return the `.json` of a picture in a tar."""
     found = objects.one_picture(row) if row.objects is not None else {}
-    return json.dumps({**_describe(row), **found}, ensure_ascii=False).encode()
+    text = json.dumps({**_describe(row), "epoch": row.epoch, **found}, ensure_ascii=False)
+    return text.encode()
 
 
 def _describe(row: Row) -> dict[str, Any]:
@@ -78,7 +79,6 @@ def _describe(row: Row) -> dict[str, Any]:
         "origin": row.origin,
         "source_key": row.source_key,
         "style_index": row.style_index,
-        "epoch": row.epoch,
     }
 
 
@@ -96,10 +96,15 @@ def write_coco(feed: Path, rows: Sequence[Row], objects: ObjectReader) -> list[s
 def write_tables(feed: Path, rows: Sequence[Row], objects: ObjectReader) -> list[str]:
     """Write each split's `metadata.jsonl`, as Hugging Face reads it; return their names."""
     names = []
+    has_epochs = any(row.epoch is not None for row in rows)  # then all rows have the column
     for split, mine in _by_split(rows).items():
         start = len(split) + 1
         names.append(f"{split}/metadata.jsonl")
-        write_lines(feed / names[-1], (_table_row(row, start, objects) for row in mine))
+        table = (
+            {**_table_row(row, start, objects), **({"epoch": row.epoch} if has_epochs else {})}
+            for row in mine
+        )
+        write_lines(feed / names[-1], table)
     return names
 
 

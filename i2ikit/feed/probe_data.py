@@ -132,9 +132,17 @@ def compare(data: ProbeData) -> dict[str, list[str]]:
     """Return warnings about each training set, beside the test.
 
     Raises:
-        UsageError: the test has classes that no training set has.
+        UsageError: a training set has no class of the test, or the test has one that no training
+            set has.
     """
     asked = data.test.classes
+    for name, one in data.sets.items():
+        if not asked & one.classes:
+            raise UsageError(
+                f"{name}: {one.side['location']} and the test {data.test.side['location']} have no"
+                " class in common",
+                hint=f"it has {_list(data, one.classes)}; the test {_list(data, asked)}",
+            )
     learned = frozenset().union(*(one.classes for one in data.sets.values()))
     if unknown := asked - learned:
         raise UsageError(

@@ -80,7 +80,10 @@ def open_labels(how: str) -> Labels:
     if path.suffix.lower() in (".csv", ".jsonl", ".parquet") and path.is_file():
         rows = _read_table(path, column if colon else "")
         return Labels("class", _Listed(path, rows, _by_stem(rows)), rows, str(path))
-    if not Path(how.rpartition(":")[0] or how).is_dir() and not Path(how).is_dir():
+    places = (path, Path(how))
+    if not any(place.exists() for place in places):
+        raise UsageError(f"there is no folder or file of labels '{how}'", hint=f"LABELS: {FORMS}")
+    if not any(place.is_dir() for place in places):
         raise UsageError(f"'{how}' says not how pictures are labelled", hint=FORMS)
     folder = parse_field("mask", how)
     masks = PictureIndex(folder.path, walk(folder.path), folder.suffix)
@@ -162,7 +165,8 @@ def _read_table(path: Path, column: str) -> dict[str, str]:
         if name is None or label in (None, ""):
             wanted = f"'{column}'" if column else " or ".join(_CLASSES)
             what = f"column {wanted}" if name else f"column {' or '.join(_NAMES[:2])}"
-            raise SourceError(f"{where}: no {what}, or it is empty")
+            hint = f"the columns are {', '.join(row)}"
+            raise SourceError(f"{where}: no {what}, or it is empty", hint=hint)
         if str(name) in rows:
             raise SourceError(f"{where}: '{name}' is labelled by an earlier row")
         rows[str(name)] = str(label)

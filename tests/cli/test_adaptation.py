@@ -45,6 +45,13 @@ def test_json_has_a_result_for_each_row(cli: Cli, flags: list[str]) -> None:
     assert found[1]["parts"]["gain"] == found[1]["value"] - found[0]["value"]
 
 
+def test_warnings_are_printed_beside_the_result(cli: Cli, flags: list[str], tmp_path: Path) -> None:
+    flags[flags.index("--source") + 1] = str(tmp_path / "test")
+    _, out, err = cli("eval", "adaptation", *flags, "--json")
+    assert json.loads(out)[0]["card"]["warnings"]
+    assert "warning: source only: 16 pictures of the test are in it, too" in err
+
+
 def test_a_picture_left_out_is_named(cli: Cli, flags: list[str], tmp_path: Path) -> None:
     (tmp_path / "adapted" / "left" / "3.png").write_bytes(b"")
     code, _, err = cli("eval", "adaptation", *flags)

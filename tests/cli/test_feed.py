@@ -52,7 +52,7 @@ def test_what_is_wrong_is_named(cli: Cli, out: Path, tmp_path: Path) -> None:
     (tmp_path / "feed" / "mine.txt").write_text("")
     code, printed, _ = cli("feed", "check", tmp_path / "feed")
     assert code == 1
-    assert "strangers, 1: mine.txt" in printed
+    assert printed.startswith("strangers, 1: mine.txt\n4 pictures of 2 sources\n")
     assert json.loads(cli("feed", "check", tmp_path / "feed", "--json")[1])["is_sound"] is False
 
 

@@ -153,3 +153,15 @@ def test_ctrl_c_says_what_is_lost(domains: list[Path], tmp_path: Path, new_home:
     assert process.returncode == 130
     assert "goes on from the last saved state, at most 5 steps ago" in err
     assert "Traceback" not in err
+
+
+def test_ctrl_c_before_the_first_save_says_that_nothing_was_saved(
+    cli: Cli, domains: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("i2ikit.training.loop.Loop.run", stop)
+    code, _, err = cli("train", "--model", "shade", *domains, tmp_path / "out", *SMALL)
+    assert code == 130
+    assert "interrupted; nothing was saved yet, so the same command starts over" in err

@@ -106,6 +106,16 @@ def test_hugging_faces_table_names_the_masks(tars: Path, tmp_path: Path) -> None
     assert all((feed / "train" / row["mask_file_name"]).is_file() for row in table)
 
 
+@pytest.mark.parametrize("styles", ["all", "epoch"])
+def test_hugging_faces_table_has_epochs_only_where_they_are_used(
+    out: Path, tmp_path: Path, styles: Any
+) -> None:
+    mix: Any = {"translated": 1, "original": 1}
+    build(out, tmp_path / "feed", layout="huggingface", styles=styles, mix=mix)
+    table = read_lines(tmp_path / "feed" / "train" / "metadata.jsonl")
+    assert {"epoch" in row for row in table} == {styles == "epoch"}
+
+
 @pytest.mark.parametrize("labels", ["cls", "column:kind", "table"])
 def test_classes_are_found_wherever_they_are(source: Path, tmp_path: Path, labels: str) -> None:
     names = ["cat/a", "cat/b", "dog/c", "dog/d", "dog/e"]
@@ -260,6 +270,12 @@ def test_a_mask_of_another_size_stops_the_build_and_leaves_nothing(
     assert (summary.num_pictures, summary.num_left_out) == (12, 3)
 
 
+def test_masks_that_were_not_carried_along_get_a_hint(out: Path, tmp_path: Path) -> None:
+    words = r"has no mask \.mask beside it \(i2ikit translate --field mask=DIR carries masks along"
+    with pytest.raises(SampleError, match=words):
+        build(out, tmp_path / "feed", labels="sidecar:mask")
+
+
 def test_an_unreadable_original_is_left_out(out: Path, source: Path, tmp_path: Path) -> None:
     path = source / "dog" / "c.png"
     path.write_bytes(path.read_bytes()[:100])
@@ -299,7 +315,7 @@ def test_a_feed_within_the_translation_is_refused(out: Path) -> None:
         ({"target": "x"}, "go together"),
         ({"mix": {"translated": 0}}, "above 0"),
         ({"mix": {"other": 1}}, "--mix other"),
-        ({"labels": "nowhere"}, "'nowhere' says not how"),
+        ({"labels": "nowhere"}, "no folder or file of labels 'nowhere'"),
     ],
 )
 def test_what_makes_no_sense_is_refused(
@@ -307,6 +323,12 @@ def test_what_makes_no_sense_is_refused(
 ) -> None:
     with pytest.raises(UsageError, match=message):
         build(out, tmp_path / "feed", **given)
+
+
+def test_fewer_translations_than_styles_are_noted(out: Path, tmp_path: Path) -> None:
+    note = "sources have 3 translations, fewer than --styles 5"
+    assert build(out, tmp_path / "more", styles=5).notes == (note,)
+    assert build(out, tmp_path / "all", styles=3).notes == ()
 
 
 def test_a_class_of_one_side_only_is_noted(out: Path, tmp_path: Path) -> None:

@@ -144,6 +144,29 @@ def test_a_class_that_nothing_taught_is_refused(sets: dict[str, str], tmp_path: 
     assert raised.value.hint == "those have: 'links', 'right'"
 
 
+def test_a_set_without_a_class_of_the_test_is_refused(sets: dict[str, str], tmp_path: Path) -> None:
+    shutil.copytree(sets["inverted"] + "/left", tmp_path / "other" / "links")
+    adapted = {"odd": str(tmp_path / "other")}
+    with pytest.raises(
+        UsageError, match=r"odd: .*other and the test .*test have no class"
+    ) as raised:
+        measure(source=sets["source"], adapted=adapted, test=sets["test"])
+    assert raised.value.hint == "it has 'links'; the test 'left', 'right'"
+
+
+def test_warnings_are_told_before_the_first_update(sets: dict[str, str]) -> None:
+    told: list[object] = []
+    compute = Compute(device="cpu", workers=0, on_progress=told.append)
+    given: dict[str, Any] = {
+        "source": sets["source"],
+        "test": sets["source"],
+        "on_warning": told.append,
+    }
+    measure(**given, steps=1, seeds=1, compute=compute)
+    assert told[0] == "source only: 16 pictures of the test are in it, too"
+    assert isinstance(told[-1], Progress)
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [

@@ -102,7 +102,7 @@ def test_a_picture_without_label_is_named(tmp_path: Path) -> None:
     ("how", "map_name", "error", "words"),
     [
         ("folder", None, SampleError, "'0' lies in no folder"),
-        ("nothing", None, UsageError, "'nothing' says not how"),
+        ("nothing", None, UsageError, "no folder or file of labels 'nothing'"),
         ("one.csv", None, UsageError, "--labels-a one.csv tells no two classes apart"),
         ("two.csv", "cityscapes19", UsageError, "--map cityscapes19 is for masks, and"),
         ("masks", "nowhere", UsageError, "--map nowhere is no map"),
