@@ -112,7 +112,7 @@ def test_what_is_not_there_is_an_error_with_a_hint(
     [
         ("pipe:cat x.tar", "was refused: no commands are run"),
         ("s3://bucket/{0..1}.tar", "0.tar can't be read: Install s3fs"),
-        ("https://host/a.tar", "can't be read: .*aiohttp"),
+        ("gs://bucket/a.tar", "can't be read: .*gcsfs"),
         ("nope://host/a.tar", "unknown protocol"),
         ("memory://host/a.png", "is no tar"),
     ],
