@@ -83,6 +83,9 @@ def test_the_worst_come_first(tmp_path: Path) -> None:
     sheet = pixels(tmp_path / "gate" / "worst-change.png")
     assert np.array_equal(sheet[:128, :128], sheet[:128, 128:256])
     assert not np.array_equal(sheet[:128, 258:386], sheet[:128, 386:514])
+    lines = [sheet[129:140, start : start + 256] for start in (0, 258)]
+    reds = [(line[..., 0].astype(int) - line[..., 1]).max() for line in lines]
+    assert reds[0] > 50 > reds[1]
 
 
 def test_outputs_of_every_style_are_lines(pictures: Path, tmp_path: Path) -> None:

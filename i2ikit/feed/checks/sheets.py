@@ -54,11 +54,17 @@ class Worst:
 
 
 def draw_sheets(folder: Path, made: Translated, worst: Worst) -> None:
-    """Write worst-MEASURE.png: source, output, and below them the value and the output's name."""
+    """Write worst-MEASURE.png: source, output, and below them the value and the output's name.
+
+    In red where the value breaks the limit.
+    """
     found = worst.each()
     pairs = _read(made, {name for ranking in found.values() for _, name in ranking})
     for limit, ranking in found.items():
-        cells = [_draw(*pairs[name], f"{value:.3g}  {name}") for value, name in ranking]
+        cells = [
+            _draw(*pairs[name], f"{value:.3g}  {name}", is_broken=limit.is_broken(value))
+            for value, name in ranking
+        ]
         rows = [cells[start : start + _COLUMNS] for start in range(0, len(cells), _COLUMNS)]
         lay_out(rows).save(folder / f"worst-{limit.measure}.png")
 
@@ -81,9 +87,9 @@ def _fit(pixels: Pixels) -> Pixels:
     return np.asarray(square, dtype=np.uint8)
 
 
-def _draw(source: Pixels, output: Pixels, text: str) -> Pixels:
+def _draw(source: Pixels, output: Pixels, text: str, *, is_broken: bool) -> Pixels:
     cell = Image.new("RGB", (2 * _SIDE, _SIDE + _LINE), "white")
     cell.paste(Image.fromarray(source), (0, 0))
     cell.paste(Image.fromarray(output), (_SIDE, 0))
-    ImageDraw.Draw(cell).text((2, _SIDE + 1), text, fill="black")
+    ImageDraw.Draw(cell).text((2, _SIDE + 1), text, fill="red" if is_broken else "black")
     return np.asarray(cell, dtype=np.uint8)
