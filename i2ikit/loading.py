@@ -120,6 +120,15 @@ def _find(
     return locate(entry.place), entry
 
 
+def place_of(checkpoint: str | Path, *, blocked: Iterable[str] = ()) -> Path:
+    """Return where the weights are that a path or a name means, of whatever model."""
+    if not Path(checkpoint).exists():
+        for entry, _ in discover(blocked).offered(CheckpointEntry):
+            if entry.name == str(checkpoint):
+                return locate(entry.place)
+    return Path(checkpoint)
+
+
 def resolve_model(entry: ModelEntry) -> type[Model]:
     """Import the model that a plugin's entry names.
 

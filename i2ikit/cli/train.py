@@ -66,7 +66,7 @@ def train(
     ] = None,
     start_from: Annotated[
         Path | None,
-        typer.Option(metavar="CHECKPOINT", help="Networks to begin with: what translate takes."),
+        typer.Option(metavar="PATH|NAME", help="Networks to begin with: what translate takes."),
     ] = None,
     field_a: Annotated[list[str] | None, _FieldFlag] = None,
     field_b: Annotated[list[str] | None, _FieldFlag] = None,

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 
 from i2ikit.devices import Precision, arithmetic, choose_device, default_workers
+from i2ikit.loading import place_of
 from i2ikit.plugins import discover
 from i2ikit.training.board import open_board
 from i2ikit.training.contract import Training
@@ -90,8 +92,9 @@ def train(
         options: of the training and its networks.
         settings: a settings file of the original program (MUNIT's YAML, an opt.txt), whose options
             hold where `options` says nothing.
-        start_from: a checkpoint, whose networks are taken over before the first step, and whose
-            options of theirs hold where `options` says nothing.
+        start_from: a checkpoint, a path or a name that `i2ikit checkpoints list` shows, whose
+            networks are taken over before the first step, and whose options of theirs hold where
+            `options` says nothing.
         fields_a: further pictures of each sample of A: {"instance": "DIR[:SUFFIX]"}.
         fields_b: the same for B.
         valid_a: held-out pictures of A, of which up to 200 are translated to measure checkpoints.
@@ -181,6 +184,8 @@ def run(
     Only the first process reports.
     """
     request.check()
+    if request.start_from:
+        request = replace(request, start_from=place_of(request.start_from, blocked=blocked))
     device = choose_device(process.device(request.device))
     training, labels = add_semantic_loss(request, make_training(discover(blocked), request))
     batch_size = request.chosen_batch_size(training, process)

@@ -34,6 +34,9 @@ Losses: TypeAlias = Callable[
     [Domain, Domain, Tensor, torch.Generator], tuple[Tensor, Mapping[str, Tensor]]
 ]
 
+#: Of a generator and the weights of another model's: all weights that the generator begins with.
+Convert: TypeAlias = Callable[[nn.Module, Mapping[str, Tensor]], Mapping[str, Tensor]]
+
 AnyGenerator = TypeVar("AnyGenerator", bound=Model)
 
 
@@ -72,8 +75,12 @@ class Domains(nn.Module, Generic[AnyGenerator]):
         """Return what tells a domain's pictures from translations into it."""
         return cast("MultiScaleDiscriminator", self.discriminators[domain])
 
-    def start_from(self, path: Path) -> None:
+    def start_from(self, path: Path, convert: Convert | None = None) -> None:
         """Take over both generators of a file that the model reads; discriminators stay new.
+
+        Args:
+            path: the file, or its folder.
+            convert: for the generators of another model.
 
         Raises:
             CheckpointError: it can't be read, or doesn't fit.
@@ -81,7 +88,8 @@ class Domains(nn.Module, Generic[AnyGenerator]):
         found = read_generators(path)
         for domain in DOMAINS:
             where = f"{found.path}, domain {domain.upper()},"
-            load_strictly(self.generator(domain), found.weights[domain], where)
+            generator, weights = self.generator(domain), found.weights[domain]
+            load_strictly(generator, convert(generator, weights) if convert else weights, where)
 
     def optimizers(self) -> dict[str, Adam]:
         """Return new optimizers: "dis" of both discriminators, "gen" of both generators."""

@@ -6,10 +6,16 @@ arXiv:1804.04732; parameter names follow the published checkpoints.
 
 from __future__ import annotations
 
+from typing import cast
+
+import torch
 from torch import Tensor, nn
 
 from i2ikit.nn import Activation, ConvBlock, conv2d, make_activation
 from i2ikit_munit.options import MunitOptions
+
+#: How large the changes of neutral styles are, as a share of those drawn.
+_SMALL = 0.5
 
 
 class StyleEncoder(nn.Module):
@@ -67,3 +73,12 @@ class MLP(nn.Module):
         """Return (B, n_res, 2, 2, C) of (B, style_dim)."""
         parameters: Tensor = self.model(code)
         return parameters.view(-1, *self.shape)
+
+    @torch.no_grad()
+    def start_neutral(self) -> None:
+        """Make all styles small changes of the norms without one: shifts near 0, scales near 1."""
+        last = cast("LinearBlock", self.model[-1]).fc
+        last.weight.mul_(_SMALL)
+        shift, scale = last.bias.view(self.shape).unbind(2)
+        shift.zero_()
+        scale.fill_(1)

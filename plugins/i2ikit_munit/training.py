@@ -30,6 +30,7 @@ from i2ikit.two_domain_training.domains import (
 from i2ikit.two_domain_training.options import Domain, TwoDomainTrainingOptions
 from i2ikit.two_domain_training.perceptual import read_perceptual
 from i2ikit.two_domain_training.published import generator_files, read_yaml
+from i2ikit_munit.checkpoint import as_munit, unit_options
 from i2ikit_munit.model import Munit
 from i2ikit_munit.options import MunitOptions
 
@@ -61,13 +62,23 @@ class MunitTraining(Training):
 
     @classmethod
     def start_options(cls, path: Path, given: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return the options of the networks in a checkpoint."""
+        """Return the options of the networks in a checkpoint, MUNIT's or UNIT's."""
         del given
-        return network_options(Munit, path)
+        unit = unit_options(path)
+        return network_options(Munit, path) if unit is None else unit
 
     def start_from(self, path: Path) -> None:
-        """Take over both generators; discriminators stay new."""
-        self.domains.start_from(path)
+        """Take over both generators; discriminators stay new.
+
+        UNIT's encoders and decoders are MUNIT's content encoders, and decoders without styles. The
+        style encoders are new then, and so are the MLPs, whose styles change UNIT's look a little.
+        """
+        if unit_options(path) is None:
+            self.domains.start_from(path)
+            return
+        for domain in DOMAINS:
+            self.domains.generator(domain).mlp.start_neutral()
+        self.domains.start_from(path, as_munit)
 
     def __init__(self, options: MunitTrainingOptions | None = None) -> None:
         super().__init__(options)

@@ -84,6 +84,55 @@ def test_networks_are_those_of_our_own_files(case: Case, layout: str, tmp_path: 
         assert all(torch.equal(value, again[file][name]) for name, value in values.items())
 
 
+@pytest.mark.parametrize("layout", ["safetensors", "upstream"])
+def test_munit_goes_on_from_unit_with_styles_around_its_look(layout: str, tmp_path: Path) -> None:
+    unit = make("unit", GOLDEN / "unit" / "base", 32, TWO_DOMAINS)
+    latest = write_checkpoint(Home(tmp_path), "latest", unit.checkpoint(1), layout)
+    training = make("munit", latest, 32, {**TWO_DOMAINS, "style_dim": 3, "mlp_dim": 6})
+    made = write_checkpoint(Home(tmp_path / "made"), "latest", training.checkpoint(1), layout)
+    for direction in ("a2b", "b2a"):
+        one = i2ikit.load_model("unit", latest, direction=direction)
+        many: Any = i2ikit.load_model("munit", made, direction=direction)
+        image = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(1)) * 2 - 1
+        expected = one.decode(one.encode(image=image), None)
+        content = many.encode(image=image)
+        draw = torch.randn(2, 3, generator=torch.Generator().manual_seed(2))
+        first, second = (many.decode(content, many.mlp(code[None])) for code in draw)
+        assert 0.01 < (first - second).abs().mean() < 0.3
+        many.mlp.model[-1].fc.weight.zero_()
+        torch.testing.assert_close(many.decode(content, many.mlp(draw[:1])), expected)
+
+
+def test_a_name_is_the_checkpoint_that_a_plugin_offers(
+    domains: tuple[Path, Path], tmp_path: Path
+) -> None:
+    options = {**TWO_DOMAINS, "lr": 1e-12}
+    i2ikit.train(
+        "unit",
+        *domains,
+        tmp_path / "out",
+        size=32,
+        options=options,
+        start_from="demo-unit",
+        steps=1,
+    )
+    image = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    one, other = (
+        i2ikit.load_model("unit", place) for place in ("demo-unit", tmp_path / "out" / "latest")
+    )
+    torch.testing.assert_close(
+        *(unit.decode(unit.encode(image=image), None) for unit in (one, other))
+    )
+
+
+def test_munit_from_a_part_of_unit_names_what_is_missing(tmp_path: Path) -> None:
+    data = torch.load(GOLDEN / "unit" / "base" / "gen_00000001.pt", weights_only=True)
+    del data["a"]["dec.model.5.conv.bias"]
+    torch.save(data, tmp_path / "gen_00000001.pt")
+    with pytest.raises(CheckpointError, match=r"domain A, .*dec\.model\.5\.conv\.bias"):
+        make("munit", tmp_path, 32, TWO_DOMAINS)
+
+
 @pytest.mark.parametrize("case", [CASES[0], *CASES[3:5]], ids=lambda case: case[1])
 def test_discriminators_are_new(case: Case) -> None:
     model, place, size, options = case
@@ -167,7 +216,7 @@ def test_an_enhancer_starts_from_the_coarser_generator(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("model", "place", "options", "error", "words"),
     [
-        ("munit", "unit/base", {}, CheckpointError, "is a UNIT checkpoint"),
+        ("unit", "munit/base", {}, CheckpointError, "is a MUNIT checkpoint"),
         ("munit", "munit/nothing", {}, CheckpointError, "nothing does not exist"),
         ("munit", "munit/base", {"dim": 3}, CheckpointError, "domain A, does not fit"),
         ("munit", "munit/base", {"dims": 3}, OptionError, "did you mean 'dim'"),
