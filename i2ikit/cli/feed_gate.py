@@ -60,7 +60,8 @@ def gate(
     labels: Annotated[
         str | None,
         typer.Option(
-            metavar="LABELS", help="What it should see: IN=masks/ IN=classes.csv IN=folder …"
+            metavar="LABELS",
+            help="What to see: IN=masks/ IN=classes.csv IN=folder …; alone: learned.",
         ),
     ] = None,
     min_agreement: Annotated[

@@ -56,7 +56,8 @@ def gate(
         limits: what is bad. None: the defaults.
         cycle: the checkpoint of the translation, to translate outputs back and compare; the model
             must go both ways.
-        labels: of the sources, for a network: `PICTURES=LABELS`, see `open_labelled`.
+        labels: of the sources: `PICTURES=LABELS`, see `open_labelled`. Without a network, a small
+            one, trained as `adaptation` trains its own, learns them from the sources.
         segmenter: (B, 3, H, W) float32 in [-1, 1] to logits (B, classes, H, W), which may be
             smaller, or ids (B, H, W), in the ids of the masks: a callable, or "module:function",
             which is called without arguments and returns it.
@@ -67,7 +68,7 @@ def gate(
     Raises:
         RunError: `translated` is no finished translation, or `report` is there already.
         SampleError: a picture can't be read, and the work stops at such.
-        UsageError: --labels without a network, or the reverse; a model that can't go back.
+        UsageError: a network without labels; a model that can't go back.
         I2IError: model, network, labels or IN can't be had.
     """
     compute, limits = compute or Compute(), limits or Limits()

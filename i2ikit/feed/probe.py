@@ -54,13 +54,18 @@ class Probe:
     def run(
         self, training: ProbeSet, test: ProbeSet, seed: int, on_step: Callable[[], None]
     ) -> Confusion:
-        """Train a fresh network and return what it makes of the test.
+        """Train a fresh network and return what it makes of the test; see `train`."""
+        network = self.train(training, seed, on_step)
+        with arithmetic(1):
+            return self._test(network, test)
+
+    def train(self, training: ProbeSet, seed: int, on_step: Callable[[], None]) -> OwnNetwork:
+        """Return a fresh network, trained and in eval mode.
 
         On a CPU the same each time, by one thread; the global random state is left as it was.
 
         Args:
             training: what to learn from.
-            test: what to be tested on.
             seed: of the first weights, the order of the pictures, and their shifts.
             on_step: called after each update.
 
@@ -72,7 +77,7 @@ class Probe:
             torch.manual_seed(seed)
             network = self.network.fresh(self.num_classes).to(self.device)
             self._train(network, training, torch.Generator().manual_seed(seed), on_step)
-            return self._test(network, test)
+        return network.eval()
 
     def describe(self) -> str:
         """Return the network's name with how many weights it has.
@@ -109,7 +114,6 @@ class Probe:
 
     @torch.no_grad()
     def _test(self, network: OwnNetwork, test: ProbeSet) -> Confusion:
-        network.eval()
         confusion = torch.zeros(self.num_classes**2, dtype=torch.int64)
         for pictures, labels in zip(
             torch.split(test.pictures, self.batch_size),

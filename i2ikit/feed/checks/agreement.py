@@ -1,4 +1,4 @@
-"""Whether a network of the user's finds the source's labels in an output."""
+"""Whether a network finds the source's labels in an output: the user's, or one that learns them."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from i2ikit.evaluate.compute import Compute
 from i2ikit.evaluate.consistency import Segmenter
 from i2ikit.evaluate.networks import Replicas
 from i2ikit.evaluate.own import OwnLike, load_own
+from i2ikit.feed.checks.learning import learn
 from i2ikit.labels.id_maps import IGNORED
 from i2ikit.labels.labelled import open_labelled
 from i2ikit.model import RGB, LabelMap
@@ -93,33 +94,34 @@ def load_agreement(
     size: int | None,
     compute: Compute,
 ) -> Agreement | None:
-    """Return what compares a network's answers with labels; None where none was asked for.
+    """Return what compares a network's answers with labels; None where no labels were given.
+
+    Without a network, a small one learns from the sources and their labels.
 
     Raises:
-        UsageError: not all that it takes was given, or labels of the other kind.
+        UsageError: a network without labels, two of them, or labels of the other kind.
         I2IError: the network or the labels can't be had.
     """
-    flag = "--segmenter" if segmenter is not None else "--classifier"
     given = segmenter if segmenter is not None else classifier
-    if given is None and labels is None:
+    if labels is None and given is None:
         return None
-    if given is None or labels is None or (segmenter is not None and classifier is not None):
+    if labels is None or (segmenter is not None and classifier is not None):
         raise UsageError(
-            "--labels goes with --segmenter or --classifier, one of them",
+            "--segmenter or --classifier, one of them, goes with --labels",
             hint="the network judges, the labels say what it should find",
         )
-    own = load_own(given, flag)
     labelled = open_labelled(labels, compute.on_error)
-    due = "mask" if segmenter is not None else "class"
-    if labelled.kind != due:
+    flag, due = ("--classifier", "class") if segmenter is None else ("--segmenter", "mask")
+    if given is not None and labelled.kind != due:
         raise UsageError(f"{flag} needs a {due} for each picture, {labels} has another kind")
-    network: nn.Module = Segmenter(own, None) if due == "mask" else own
-    are_numbers = all(name.isdecimal() for name in labelled.classes)
+    own = learn(labelled, compute) if given is None else load_own(given, flag)
+    network: nn.Module = Segmenter(own, None) if labelled.kind == "mask" else own
+    are_places = given is not None and all(name.isdecimal() for name in labelled.classes)
     return Agreement(
         own.name,
         Replicas(network.eval(), compute.devices()[:1], compute.precision),
         {sample.key: sample.label for sample in labelled.samples},
-        {n: int(n) if are_numbers else place for place, n in enumerate(labelled.classes)},
-        0 if are_numbers else len(labelled.classes),
+        {n: int(n) if are_places else place for place, n in enumerate(labelled.classes)},
+        0 if are_places else len(labelled.classes),
         size,
     )

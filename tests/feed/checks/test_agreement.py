@@ -1,4 +1,4 @@
-"""A network of the user's and labels of the sources."""
+"""Labels of the sources, and a network that looks for them: the user's, or one that learns."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from torch import Tensor
 
 import i2ikit
 from i2ikit.errors import ModelError, UsageError
-from i2ikit.feed import gate
+from i2ikit.feed import Limits, gate
+from i2ikit.feed.checks import learning
 from tests.feed.scenes import read_lines, save
 
 pytestmark = pytest.mark.usefixtures("fakes")
@@ -113,8 +114,54 @@ def test_a_classifier_of_other_classes_is_named(out: Path, tmp_path: Path) -> No
 
 
 def test_a_network_and_labels_go_together(out: Path, tmp_path: Path) -> None:
-    for given in ({"classifier": classify}, {"labels": str(tmp_path / "in")}):
-        with pytest.raises(UsageError, match="--labels goes with --segmenter or --classifier"):
-            gate(out, tmp_path / "gate", **given)
+    labels = str(tmp_path / "in")
+    for given in ({"classifier": classify}, {"labels": labels, "classifier": classify}):
+        with pytest.raises(UsageError, match="one of them, goes with --labels"):
+            gate(out, tmp_path / "gate", **given, segmenter=bright)
+    with pytest.raises(UsageError, match="one of them, goes with --labels"):
+        gate(out, tmp_path / "gate", classifier=classify)
     with pytest.raises(UsageError, match="--segmenter needs a mask for each picture"):
         gate(out, tmp_path / "gate", labels=str(tmp_path / "in"), segmenter=bright)
+
+
+def crosses_and_bars(root: Path) -> None:
+    """Write IN/bar and IN/cross, eight grey pictures each, and a mask for each of what is drawn."""
+    rng = np.random.default_rng(0)
+    for index in range(16):
+        kind, mask = ("bar", "cross")[index % 2], np.zeros((24, 24), np.uint8)
+        row, column = rng.integers(6, 18, 2)
+        mask[row - 1 : row + 2] = 1
+        if kind == "cross":
+            mask[:, column - 1 : column + 2] = 1
+        levels = 60 + 140 * mask + rng.integers(0, 30, mask.shape, dtype=np.uint8)
+        save(levels[..., None].repeat(3, axis=2), root / "in" / kind / f"{index}.png")
+        save(mask, root / "masks" / kind / f"{index}.png")
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(learning, "_STEPS", 150)
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("kind", ["class", "mask"])
+def test_without_a_network_one_learns_from_the_sources(tmp_path: Path, kind: str) -> None:
+    """An output that shows another source's class, or its shapes elsewhere, is found."""
+    crosses_and_bars(tmp_path)
+    out, pictures = tmp_path / "out", tmp_path / "in"
+    i2ikit.translate(pictures, out, model="echo")
+    (out / "bar" / "0.png").write_bytes((out / "cross" / "1.png").read_bytes())
+    labels = str(pictures) if kind == "class" else f"{pictures}={tmp_path / 'masks'}"
+    gate(out, tmp_path / "gate", labels=labels, limits=Limits(min_agreement=0.9))
+    found = agreements(tmp_path / "gate")
+    assert [key for key, share in found.items() if share < 0.9] == ["bar/0"]
+    gate(out, tmp_path / "again", labels=labels, limits=Limits(min_agreement=0.9))
+    assert agreements(tmp_path / "again") == found
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_network_that_learns_sees_outputs_in_the_size_of_its_sources(tmp_path: Path) -> None:
+    crosses_and_bars(tmp_path)
+    i2ikit.translate(tmp_path / "in", tmp_path / "out", model="echo", size=20)
+    gate(tmp_path / "out", tmp_path / "gate", labels=str(tmp_path / "in"))
+    assert set(agreements(tmp_path / "gate").values()) == {1}
