@@ -38,4 +38,17 @@ def i2ikit_checkpoints() -> list[CheckpointEntry]:
             examples={"image": f"{_PACKAGE}:pictures/wall"},
             truth=f"{_PACKAGE}:pictures/satellite",
         ),
+        CheckpointEntry(
+            "demo-munit",
+            model="munit",
+            place=f"{_PACKAGE}:weights/munit",
+            sha256="eb56f4cfb2c9fb877d4ebeab30cdfb0b023bd0d7da4d291a3dcbd38d134f6d02",
+            summary="demo weights wall map↔satellite, 64 px",
+            source="trained by i2ikit run demo-munit",
+            licence=_LICENCE,
+            card=f"{_PACKAGE}:cards/munit.md",
+            is_default=True,
+            examples={"image": f"{_PACKAGE}:pictures/wall"},
+            truth=f"{_PACKAGE}:pictures/satellite",
+        ),
     ]
