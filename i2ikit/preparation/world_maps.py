@@ -144,7 +144,9 @@ def read_labels(relief: Image.Image) -> npt.NDArray[np.uint8]:
     relative = light - ndimage.gaussian_filter(light, _AROUND)
     shade = (relative > -_LIT).astype(int) + (relative > _LIT)
     land = SEAS + len(_SHADES) * np.argmin(distances, axis=0) + shade
-    return np.where(pixels[..., 2] > pixels[..., 0] + 20, sea, land).astype(np.uint8)
+    is_sea = pixels[..., 2] > pixels[..., 0] + 20
+    labels: npt.NDArray[np.uint8] = np.where(is_sea, sea, land).astype(np.uint8)
+    return labels
 
 
 def split_instances(labels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint16]:
