@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
+from math import ceil
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -20,12 +22,16 @@ from i2ikit.progress import Progress
 _STEPS = 600
 #: Pictures an update, and the most that their shorter sides have: it's a matter of minutes.
 _SCALES: dict[Kind, tuple[int, int]] = {"class": (64, 128), "mask": (16, 64)}
+#: Pictures that are held in memory, evenly spread over all.
+_MOST = 20_000
 #: Pictures whose commonest size all get.
 _LOOKED_AT = 100
 
 
 def learn(found: LabelledSet, compute: Compute) -> OwnNetwork:
     """Return a network trained as `eval adaptation` trains its own, on labelled sources alone.
+
+    Of more than 20,000 sources it learns from a part.
 
     It takes pictures of any size, (B, 3, H, W) in [-1, 1], and returns logits: (B, classes) in the
     order of the names, or (B, ids, h, w).
@@ -35,6 +41,7 @@ def learn(found: LabelledSet, compute: Compute) -> OwnNetwork:
         SourceError: none can be used.
     """
     batch_size, side = _SCALES[found.kind]
+    found = replace(found, samples=found.samples[:: ceil(len(found.samples) / _MOST)])
     frame = _choose_frame(found, side)
     sources = load_set(found, Reading(frame, found.classes, None), compute)
     num_classes = len(found.classes) or max(sources.classes, default=0) + 1

@@ -15,6 +15,8 @@ import i2ikit
 from i2ikit.errors import ModelError, UsageError
 from i2ikit.feed import Limits, gate
 from i2ikit.feed.checks import learning
+from i2ikit.feed.probe_sets import ProbeSet, load_set
+from i2ikit.labels.labelled import LabelledSet
 from tests.feed.scenes import read_lines, save
 
 pytestmark = pytest.mark.usefixtures("fakes")
@@ -157,6 +159,25 @@ def test_without_a_network_one_learns_from_the_sources(tmp_path: Path, kind: str
     assert [key for key, share in found.items() if share < 0.9] == ["bar/0"]
     gate(out, tmp_path / "again", labels=labels, limits=Limits(min_agreement=0.9))
     assert agreements(tmp_path / "again") == found
+
+
+@pytest.mark.usefixtures("quick")
+def test_of_many_sources_a_part_is_learned_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crosses_and_bars(tmp_path)
+    i2ikit.translate(tmp_path / "in", tmp_path / "out", model="echo")
+    learned: list[int] = []
+
+    def load(found: LabelledSet, *more: Any) -> ProbeSet:
+        learned.append(len(found.samples))
+        return load_set(found, *more)
+
+    monkeypatch.setattr(learning, "_MOST", 7)
+    monkeypatch.setattr(learning, "load_set", load)
+    gate(tmp_path / "out", tmp_path / "gate", labels=str(tmp_path / "in"))
+    assert learned == [6]
+    assert len(agreements(tmp_path / "gate")) == 16
 
 
 @pytest.mark.usefixtures("quick")
