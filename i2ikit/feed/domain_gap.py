@@ -14,12 +14,11 @@ from typing import Any
 from i2ikit.errors import UsageError
 from i2ikit.evaluate.compute import Compute
 from i2ikit.evaluate.results import Result, versions
-from i2ikit.feed.probe import RATE, SHIFT, Confusion, Probe
+from i2ikit.feed.probe import RATE, SHIFT, Confusion, Probe, step_counter
 from i2ikit.feed.probe_data import ProbeData, compare, find_kind, load_all
 from i2ikit.feed.probe_networks import MakeNetwork, choose_network
 from i2ikit.feed.scores import METRICS, Scores, gap_closed, score
 from i2ikit.feed.training_sets import open_training_set
-from i2ikit.progress import Progress
 
 SOURCE, ORACLE = "source only", "oracle"
 #: The rows of the table have names; the test is no row.
@@ -134,15 +133,7 @@ def _run_all(
     probe: Probe, data: ProbeData, seeds: int, compute: Compute
 ) -> dict[str, list[Confusion]]:
     """Return what each seed's probe of each training set makes of the test."""
-    total = len(data.sets) * seeds * probe.steps
-    done = 0
-
-    def on_step() -> None:
-        nonlocal done
-        done += 1
-        if compute.on_progress:
-            compute.on_progress(Progress(done, total, 0, 0))
-
+    on_step = step_counter(compute, len(data.sets) * seeds * probe.steps)
     return {
         name: [probe.run(training, data.test, seed, on_step) for seed in range(seeds)]
         for name, training in data.sets.items()

@@ -18,10 +18,12 @@ from torch.nn import functional as F
 from i2ikit.data.images import to_tensor
 from i2ikit.devices import arithmetic
 from i2ikit.errors import ModelError
+from i2ikit.evaluate.compute import Compute
 from i2ikit.evaluate.own import OwnNetwork
 from i2ikit.feed.probe_networks import ProbeNetwork
 from i2ikit.feed.probe_sets import ProbeSet
 from i2ikit.model import RGB
+from i2ikit.progress import Progress
 
 #: (classes, classes) pictures or pixels, by the label and by the prediction.
 Confusion: TypeAlias = npt.NDArray[np.int64]
@@ -138,6 +140,19 @@ class Probe:
         if logits.ndim == 4 and logits.shape[-2:] != size:
             logits = F.interpolate(logits, size, mode="bilinear", align_corners=False)
         return logits.float()
+
+
+def step_counter(compute: Compute, total: int) -> Callable[[], None]:
+    """Return what reports another of `total` updates each time it is called."""
+    done = 0
+
+    def on_step() -> None:
+        nonlocal done
+        done += 1
+        if compute.on_progress:
+            compute.on_progress(Progress(done, total, 0, 0))
+
+    return on_step
 
 
 def _choose(count: int, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:

@@ -12,12 +12,11 @@ from torch import Tensor, nn
 from i2ikit.data.sizes import shrunk_size
 from i2ikit.evaluate.compute import Compute
 from i2ikit.evaluate.own import OwnNetwork
-from i2ikit.feed.probe import Probe
+from i2ikit.feed.probe import Probe, step_counter
 from i2ikit.feed.probe_networks import choose_network
 from i2ikit.feed.probe_sets import Frame, Reading, decode, load_set
 from i2ikit.labels.finding import Kind
 from i2ikit.labels.labelled import LabelledSet
-from i2ikit.progress import Progress
 
 _STEPS = 600
 #: Pictures an update, and the most that their shorter sides have: it's a matter of minutes.
@@ -47,15 +46,7 @@ def learn(found: LabelledSet, compute: Compute) -> OwnNetwork:
     num_classes = len(found.classes) or max(sources.classes, default=0) + 1
     chosen = choose_network(None, found.kind)
     probe = Probe(chosen, num_classes, _STEPS, batch_size, compute.devices()[0])
-    done = 0
-
-    def on_step() -> None:
-        nonlocal done
-        done += 1
-        if compute.on_progress:
-            compute.on_progress(Progress(done, _STEPS, 0, 0))
-
-    network = probe.train(sources, 0, on_step)
+    network = probe.train(sources, 0, step_counter(compute, _STEPS))
     return OwnNetwork("the network that learned from the sources", _Framed(network, frame))
 
 
