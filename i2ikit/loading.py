@@ -110,10 +110,11 @@ def _find(
     offered = [entry for entry, _ in catalogue.offered(CheckpointEntry)]
     named = [entry.name for entry in offered if entry.model == model]
     if str(given) not in named:
-        hint = did_you_mean(str(given), named) if named else ""
+        hint = _nearest(given, named)
         if others := [entry.model for entry in offered if entry.name == str(given)]:
             raise CheckpointError(
-                f"checkpoint '{given}' is one of model '{others[0]}', not of '{model}'", hint=hint
+                f"checkpoint '{given}' is one of model '{others[0]}', not of '{model}'",
+                hint=hint,
             )
         raise CheckpointError(f"checkpoint {given} does not exist", hint=hint)
     entry = catalogue.find(CheckpointEntry, str(given))
@@ -121,12 +122,25 @@ def _find(
 
 
 def place_of(checkpoint: str | Path, *, blocked: Iterable[str] = ()) -> Path:
-    """Return where the weights are that a path or a name means, of whatever model."""
-    if not Path(checkpoint).exists():
-        for entry, _ in discover(blocked).offered(CheckpointEntry):
-            if entry.name == str(checkpoint):
-                return locate(entry.place)
-    return Path(checkpoint)
+    """Return where the weights are that a path or a name means, of whatever model.
+
+    Raises:
+        CheckpointError: it is neither.
+        PluginError: two packages offer the name.
+    """
+    if Path(checkpoint).exists():
+        return Path(checkpoint)
+    catalogue = discover(blocked)
+    named = [entry.name for entry, _ in catalogue.offered(CheckpointEntry)]
+    if str(checkpoint) not in named:
+        raise CheckpointError(
+            f"checkpoint {checkpoint} does not exist", hint=_nearest(checkpoint, named)
+        )
+    return locate(catalogue.find(CheckpointEntry, str(checkpoint)).place)
+
+
+def _nearest(given: str | Path, named: list[str]) -> str:
+    return did_you_mean(str(given), named) if named else ""
 
 
 def resolve_model(entry: ModelEntry) -> type[Model]:

@@ -125,6 +125,15 @@ def test_a_name_is_the_checkpoint_that_a_plugin_offers(
     )
 
 
+def test_a_name_that_no_plugin_offers_gets_the_nearest(
+    domains: tuple[Path, Path], tmp_path: Path
+) -> None:
+    with pytest.raises(CheckpointError, match="checkpoint demo-unti does not exist") as caught:
+        i2ikit.train("unit", *domains, tmp_path / "out", start_from="demo-unti", steps=1)
+    assert caught.value.hint == "did you mean 'demo-unit'?"
+    assert not (tmp_path / "out").exists()
+
+
 def test_munit_from_a_part_of_unit_names_what_is_missing(tmp_path: Path) -> None:
     data = torch.load(GOLDEN / "unit" / "base" / "gen_00000001.pt", weights_only=True)
     del data["a"]["dec.model.5.conv.bias"]
