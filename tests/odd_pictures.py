@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +48,18 @@ def colours(width: int = 24, height: int = 16) -> npt.NDArray[np.uint8]:
     x, y = np.linspace(0, 200, width)[None, :], np.linspace(0, 200, height)[:, None]
     planes = np.stack([x + 0 * y, 0 * x + y, 200 - (x + y) / 2], axis=-1)
     return (planes + rng.integers(0, 50, planes.shape)).astype(np.uint8)
+
+
+def mask_of_two_colours(ids: npt.NDArray[np.uint8]) -> bytes:
+    """Return a PNG of 8 bits with a palette of two entries, which Pillow writes with 1 bit only."""
+    mask, buffer = Image.fromarray(ids), io.BytesIO()
+    mask.putpalette(list(range(256)) * 3)
+    mask.save(buffer, "PNG")
+    data = buffer.getvalue()
+    start = data.index(b"PLTE")
+    short = data[start : start + 4 + 6]
+    chunk = struct.pack(">I", 6) + short + struct.pack(">I", zlib.crc32(short))
+    return data[: start - 4] + chunk + data[start + 4 + 768 + 4 :]
 
 
 def _colour(path: Path, width: int = 24, height: int = 16) -> tuple[int, int]:

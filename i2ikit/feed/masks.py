@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from i2ikit.data.samples import File
 from i2ikit.data.sizes import Geometry, move_ids
 from i2ikit.errors import SampleError
 from i2ikit.labels.id_maps import IGNORED, IdMap
+from i2ikit.labels.masks import full_palette
 from i2ikit.labels.places import LabelFrame, find_places
 from i2ikit.model import InstanceMap
 
@@ -27,7 +28,8 @@ class Mask:
     """A picture's mask.
 
     Attributes:
-        ids: as the source's mask has them, a PNG: the very bytes where nothing moved.
+        ids: as the source's mask has them, a PNG with its palette: the very bytes where nothing
+            moved.
         classes: mapped, a PNG; None without a map.
         size: (width, height).
         is_moved: whether its pixels lie elsewhere than in the source's mask.
@@ -73,7 +75,8 @@ def make_mask(
     is_blank = mapped is not None and bool((mapped == IGNORED).all())
     kept = not is_moved and data.startswith(_PNG)
     size = (moved.shape[1], moved.shape[0])
-    return Mask(data if kept else encode_ids(moved), classes, size, is_moved, is_blank)
+    made = data if kept else encode_ids(moved, _colours(data))
+    return Mask(made, classes, size, is_moved, is_blank)
 
 
 def read_ids(data: bytes, name: str) -> Array:
@@ -85,12 +88,25 @@ def read_ids(data: bytes, name: str) -> Array:
     return decode_image(data, InstanceMap(), name).array
 
 
-def encode_ids(ids: Array) -> bytes:
-    """Return ids, (H, W) below 65536, as a PNG of 8 or 16 bits."""
+def encode_ids(ids: Array, colours: Sequence[int] = ()) -> bytes:
+    """Return ids, (H, W) below 65536, as a PNG of 8 or 16 bits.
+
+    Args:
+        ids: what is drawn.
+        colours: R, G, B of each of 256 ids; none: grey.
+    """
     buffer = io.BytesIO()
     kind = np.uint8 if ids.max() < 256 else np.uint16
-    Image.fromarray(ids.astype(kind)).save(buffer, "PNG")
+    made = Image.fromarray(ids.astype(kind))
+    if colours:
+        made.putpalette(colours)
+    made.save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def _colours(data: bytes) -> list[int]:
+    with Image.open(io.BytesIO(data)) as image:
+        return full_palette(image, 8)
 
 
 def read_geometry(row: Mapping[str, Any]) -> Geometry | None:

@@ -44,10 +44,19 @@ def _encode(ids: Array, image: ImageFile.ImageFile, name: str) -> bytes:
     options = {"bits": depth} if image.mode == "P" and image.format == "PNG" else {}
     kept = {key: image.info[key] for key in ("transparency", "compression") if key in image.info}
     made, buffer = Image.fromarray(ids), io.BytesIO()
-    if image.palette is not None:
-        made.putpalette(image.palette)
+    if colours := full_palette(image, depth):
+        made.putpalette(colours)
     made.save(buffer, image.format, **options, **kept)
     return buffer.getvalue()
+
+
+def full_palette(image: Image.Image, depth: int) -> list[int]:
+    """Return a palette's colours, R, G, B of each id of so many bits; nothing of a grey file.
+
+    Of ids beyond a short palette, Pillow would write as many bits as the palette needs.
+    """
+    colours = image.getpalette() or []
+    return colours + [0] * (3 * 2**depth - len(colours)) if colours else []
 
 
 def _depth(image: ImageFile.ImageFile) -> int:

@@ -17,6 +17,7 @@ from i2ikit.errors import SampleError
 from i2ikit.feed.masks import encode_ids, make_mask, read_geometry, read_ids
 from i2ikit.labels.id_maps import IdMap
 from i2ikit.model import InstanceMap
+from tests.odd_pictures import mask_of_two_colours
 
 IDS = np.random.default_rng(0).integers(0, 34, (8, 12), dtype=np.uint8)
 
@@ -41,6 +42,27 @@ def test_another_format_becomes_a_png_with_its_ids() -> None:
 
 def test_a_mask_moves_as_a_label_map_does() -> None:
     made = make_mask(file(IDS), Geometry((12, 8), 1, (6, 4)), None)
+    assert (read_ids(made.ids, "m") == shrink(IDS, InstanceMap(), 4)).all()
+
+
+@pytest.mark.parametrize("image_format", ["PNG", "TIFF", "BMP"])
+def test_a_moved_mask_keeps_its_colours(image_format: str) -> None:
+    colours = [value for level in range(256) for value in (level, 255 - level, 7)]
+    drawn, buffer = Image.fromarray(IDS), io.BytesIO()
+    drawn.putpalette(colours)
+    drawn.save(buffer, image_format)
+    made = make_mask(File("m", buffer.getvalue()), Geometry((12, 8), 1, (6, 4)), None)
+    with Image.open(io.BytesIO(made.ids)) as image:
+        assert image.mode == "P"
+        shown = np.asarray(image.convert("RGB"))
+    ids = read_ids(made.ids, "m")
+    assert (ids == shrink(IDS, InstanceMap(), 4)).all()
+    assert (shown == np.stack([ids, 255 - ids, np.full_like(ids, 7)], axis=-1)).all()
+
+
+def test_ids_beyond_a_short_palette_survive() -> None:
+    given = File("m.png", mask_of_two_colours(IDS))
+    made = make_mask(given, Geometry((12, 8), 1, (6, 4)), None)
     assert (read_ids(made.ids, "m") == shrink(IDS, InstanceMap(), 4)).all()
 
 

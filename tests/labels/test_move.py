@@ -14,6 +14,7 @@ from i2ikit.errors import SampleError
 from i2ikit.labels.coco import decode_runs, encode_runs
 from i2ikit.labels.move import move_columns, move_labels
 from i2ikit.labels.places import LabelFrame
+from tests.odd_pictures import mask_of_two_colours
 
 HALVED = Geometry((20, 10), 1, (10, 5))
 MIRRORED = Geometry((20, 10), 2, (20, 10))
@@ -241,6 +242,11 @@ def test_masks_move_in_their_own_format(name: str, data: bytes) -> None:
 
 def test_a_mask_shrinks_to_the_ids_at_its_pixels_centres() -> None:
     moved = move_labels("a.png", mask(IDS), HALVED)
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(moved))), IDS[1::2, 1::2])
+
+
+def test_ids_beyond_a_short_palette_stay_as_they_are() -> None:
+    moved = move_labels("a.png", mask_of_two_colours(IDS), HALVED)
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(moved))), IDS[1::2, 1::2])
 
 
