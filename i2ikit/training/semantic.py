@@ -4,11 +4,12 @@ Unpaired training looks at pictures one set against the other, so it may turn ev
 convincing 8. A small network is trained along that tells what pictures show; its cross-entropy with
 the source's labels, on the translations, is a term of the generator's loss.
 
-The form is that of PixelDA (Bousmalis et al. 2017, arXiv:1612.05424, sec. 3.1, eq. 3): the network
-learns from source pictures and translations alike. One that learns from the source alone, as
-CyCADA's does (Hoffman et al. 2018, arXiv:1711.03213), judges translations by a look that it has
-never met; one that learns from translations alone agrees with the generator on any exchange of
-classes. Labels of the target are not used.
+In the first half of a training the network learns from the source alone, as CyCADA's does (Hoffman
+et al. 2018, arXiv:1711.03213), in the second from source pictures and translations alike, as
+PixelDA's does (Bousmalis et al. 2017, arXiv:1612.05424, sec. 3.1, eq. 3). One that meets
+translations from the start may agree with the generator on an exchange of classes, which early on
+is cheap for both; one that never meets them judges by a look that isn't theirs. Labels of the
+target are not used.
 """
 
 from __future__ import annotations
@@ -70,13 +71,14 @@ class SemanticTraining(Training):
     """Any unpaired training that offers its translations, with the semantic loss.
 
     The generator's update has a further term, "gen_sem_ab"; the one after it trains the task
-    network ("sem") on the source pictures, "sem_a", and on the same translations, "sem_ab".
+    network ("sem") on the source pictures, "sem_a", and past the middle of the training on the same
+    translations, too, "sem_ab".
     """
 
     def __init__(self, inner: Training, loss: SemanticLoss) -> None:
         """Hold the training and the loss; A's pictures come with the field `LABEL`."""
         super().__init__(inner.options)
-        self.inner, self.loss = inner, loss
+        self.inner, self.loss, self._is_late = inner, loss, False
         self.inputs_a, self.inputs_b, self.size = inner.inputs_a, inner.inputs_b, inner.size
         self.batch_size, self.batch_multiple = inner.batch_size, inner.batch_multiple
         self.optimizers = {**inner.optimizers, "sem": Adam(loss.parameters(), _RATE)}
@@ -96,8 +98,9 @@ class SemanticTraining(Training):
             is_found, translation = True, update.translation
             kept = self.loss.weight * self.loss(translation, label)
             yield Update(update.optimizers, {**update.losses, "gen_sem_ab": kept})
-            terms = {"sem_a": picture, "sem_ab": translation.detach()}
-            losses = {name: self.loss(seen, label) for name, seen in terms.items()}
+            losses = {"sem_a": self.loss(picture, label)}
+            if self._is_late:
+                losses["sem_ab"] = self.loss(translation.detach(), label)
             yield Update(("sem",), losses)
         if not is_found:
             name = type(self.inner).__name__
@@ -113,6 +116,7 @@ class SemanticTraining(Training):
 
     def on_step(self, step: int, steps: int) -> None:
         """Prepare the training for its next step."""
+        self._is_late = 2 * step > steps
         self.inner.on_step(step, steps)
 
 

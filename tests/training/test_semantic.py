@@ -44,7 +44,9 @@ def make(kind: str = "shade", weight: float = 1.0) -> SemanticTraining:
         inner = UnitTraining(UnitTrainingOptions.model_validate(TINY))
     else:
         inner = ShadeTraining()
-    return SemanticTraining(inner, SemanticLoss(weight, 3, 16, is_dense=False))
+    training = SemanticTraining(inner, SemanticLoss(weight, 3, 16, is_dense=False))
+    training.on_step(9, 10)
+    return training
 
 
 def answers(network: nn.Module, x: Tensor, dilations: tuple[int, ...] = ()) -> Tensor:
@@ -133,6 +135,15 @@ def test_terms_are_of_the_source_and_of_the_very_translation() -> None:
     torch.testing.assert_close(first.losses["gen_sem_ab"], 3 * made)
     torch.testing.assert_close(task.losses["sem_ab"], made)
     torch.testing.assert_close(task.losses["sem_a"], training.loss(a["image"], CLASSES))
+
+
+def test_translations_are_learned_from_past_the_middle_only() -> None:
+    training = make()
+    for step, expected in ((0, {"sem_a"}), (5, {"sem_a"}), (6, {"sem_a", "sem_ab"})):
+        training.on_step(step, 10)
+        first, task, _ = training.updates(*batch(), seeded())
+        assert task.losses.keys() == expected
+        assert "gen_sem_ab" in first.losses
 
 
 def test_the_rest_of_the_training_is_as_without() -> None:
