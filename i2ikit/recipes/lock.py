@@ -20,7 +20,10 @@ FORMAT: Literal[1] = 1
 
 
 class Entry(BaseModel):
-    """A step that was done."""
+    """A step that was done.
+
+    `begun_again`: it was to be done once more, and hasn't come to its end since.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -29,6 +32,7 @@ class Entry(BaseModel):
     argv: tuple[str, ...]
     inputs: dict[str, str]
     versions: dict[str, str]
+    begun_again: bool = False
 
     def differences(
         self, argv: Sequence[str], inputs: Mapping[str, str], versions: Mapping[str, str]

@@ -75,7 +75,7 @@ def run(
         only: the one step to do.
         start: the first step to do.
         blocked: plugins not to import.
-        show: is given what commands print, line by line; it is kept in `OUT/steps` too.
+        show: is given what commands print, line by line; it is kept in `OUT/steps`, too.
         on_step: is told of each step that is asked for, before it is run or skipped.
 
     Raises:
@@ -96,6 +96,7 @@ def run(
             continue
         _check_needs(found, results)
         digests.save()
+        _mark_begun(recipe, lock, found)
         status = _call(found, blocked, show)
         if status not in (0, WITH_FAILURES):
             results.append(StepResult(step.name, "failed", status))
@@ -111,6 +112,17 @@ def _undone(found: Seen, lock: Lock) -> StepResult:
     if found.state == "done":
         return StepResult(name, "done before", lock.steps[name].status)
     return StepResult(name, "left out")
+
+
+def _mark_begun(recipe: Recipe, lock: Lock, found: Seen) -> None:
+    """Write down that a step which was done is being done once more, from the same.
+
+    If that is ended half way, what it was to make is there again, but not whole.
+    """
+    name = found.step.name
+    if name in lock.steps and found.state != "changed":
+        lock.steps[name] = lock.steps[name].model_copy(update={"begun_again": True})
+        write_lock(recipe.out, lock)
 
 
 def _record(recipe: Recipe, lock: Lock, found: Seen, status: int) -> None:
@@ -185,13 +197,17 @@ def _stale(recipe: Recipe) -> tuple[Path, ...]:
 
 
 def _call(found: Seen, blocked: Sequence[str], show: Callable[[str], object] | None) -> int:
-    """Run a step's command, and return its exit status; what it prints is kept, and shown."""
+    """Run a step's command, and return its exit status; what it prints is kept, and shown.
+
+    It is kept as `NAME.out.part` until the step is done, and stays there if it fails.
+    """
     flags = [word for name in blocked for word in ("-p", f"no:{name}")]
     command = [*_PROGRAM, *flags, *found.step.argv]
     kept = found.step.outputs[-1]
     kept.parent.mkdir(parents=True, exist_ok=True)
+    part = kept.with_name(f"{kept.name}.part")
     with (
-        kept.open("w", encoding="utf-8") as file,
+        part.open("w", encoding="utf-8") as file,
         subprocess.Popen(
             command, stdout=subprocess.PIPE, text=True, encoding="utf-8", errors="replace"
         ) as child,
@@ -208,6 +224,8 @@ def _call(found: Seen, blocked: Sequence[str], show: Callable[[str], object] | N
         except BaseException:  # what it prints can't be shown or kept any more
             child.terminate()
             raise
+    if status in (0, WITH_FAILURES):
+        part.replace(kept)
     return status if status >= 0 else 128 - status  # as shells say that a signal ended it
 
 

@@ -87,6 +87,8 @@ def look_at(
     if gone:
         reason = f"{', '.join(gone)} is gone"
         return Seen(step, fingerprint, inputs, "to do", (reason,))
+    if entry.begun_again:
+        return Seen(step, fingerprint, inputs, "to do", ("begun again, and not come to its end",))
     failed = ("with inputs that failed",) if entry.status else ()
     return Seen(step, fingerprint, inputs, "done", failed)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import threading
 import time
@@ -172,3 +173,30 @@ def test_a_reader_that_goes_away_ends_the_step(write: Write, read: Load) -> None
     with pytest.raises(BrokenPipeError):
         run(read(), show=broken)
     assert not Path("started").exists()
+
+
+@pytest.mark.parametrize("gone", ["first/times", "steps/last.out"])
+@pytest.mark.usefixtures("chain")
+def test_a_step_that_is_made_again_and_cut_off_is_to_be_done(read: Load, gone: str) -> None:
+    def broken(line: str) -> None:
+        raise BrokenPipeError(line)
+
+    run(read())
+    path = Path("runs/r", gone)
+    shutil.rmtree(path.parent) if gone == "first/times" else path.unlink()
+    with pytest.raises(BrokenPipeError):
+        run(read(), show=broken)
+    path.parent.mkdir(exist_ok=True)  # what the step had made by then
+    assert outcomes(run(read())).count("done") == 1
+    assert path.read_text() in {"1", "3\n"}
+    assert outcomes(run(read())) == ["done before"] * 3
+
+
+def test_what_a_failed_step_printed_is_kept_apart(write: Write, read: Load) -> None:
+    write("steps:\n  count: {in: a}\n  end: {status: 7}\n")
+    Path("a").write_text("x")
+    run(read())
+    assert sorted(path.name for path in Path("runs/r/steps").glob("*.out*")) == [
+        "count.out",
+        "end.out.part",
+    ]
