@@ -5,7 +5,10 @@ turns, so that noise meets both alike. Both rates are of the steady state: from 
 input to the last. The network alone runs as the command runs it, pictures side by side with a
 thread each, on a tensor of the same pictures that is there.
 
-    python benchmarks/command_rate.py [--json FILE] [--rounds N] [--inputs N]
+On a GPU the network alone takes batches of the command's size and leaves its outputs there.
+
+    python benchmarks/command_rate.py [--json FILE] [--rounds N] [--inputs N] [--device NAME]
+                                      [--precision NAME]
 """
 
 from __future__ import annotations
@@ -16,18 +19,23 @@ import shutil
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 import i2ikit
 from benchmarks._inputs import write_munit, write_pictures
 from i2ikit import RGB
 from i2ikit.data.images import decode_image, to_tensor
+from i2ikit.devices import PRECISIONS, Precision, arithmetic, autocast
 from i2ikit.progress import Progress
 
 NUM_STYLES, SIDE, WARM = 8, 256, 3
+#: Pictures of 256×256 that the command gives to a GPU at once.
+GPU_BATCH = 16
 
 
 def steady_rate(times: list[float]) -> float:
@@ -35,27 +43,47 @@ def steady_rate(times: list[float]) -> float:
     return (len(times) - WARM) / (times[-1] - times[WARM - 1])
 
 
-def network_rate(model: i2ikit.Model, source: Path, count: int) -> float:
+def network_rate(
+    model: i2ikit.Model, source: Path, count: int, device: torch.device, precision: Precision
+) -> float:
     """Return pictures a second through the network alone."""
-    cores = torch.get_num_threads()
     picture = next(source.iterdir()).read_bytes()
-    image = to_tensor(decode_image(picture, RGB(), "a picture").array, RGB())
-    noise = torch.randn(NUM_STYLES, *model.noise_shape)
+    image = to_tensor(decode_image(picture, RGB(), "a picture").array, RGB()).to(device)
+    noise = torch.randn(NUM_STYLES, *model.noise_shape, device=device)
 
     @torch.inference_mode()
-    def translate(_: int) -> None:
-        content = model.encode(image=image)
-        for row in torch.split(noise, 1):
-            model.decode(content, model.style_from_noise(row, content))
+    def translate(image: Tensor) -> None:
+        with autocast(device, precision):
+            content = model.encode(image=image)
+            for row in torch.split(noise, 1):
+                rows = row.expand(len(image), *row.shape[1:])
+                model.decode(content, model.style_from_noise(rows, content))
 
+    if device.type == "cpu":
+        return side_by_side(lambda: translate(image), count)
+    batch = image.expand(GPU_BATCH, -1, -1, -1).contiguous()
+    times = []
+    with arithmetic(torch.get_num_threads()):
+        for _ in range(WARM + count // GPU_BATCH):
+            translate(batch)
+            torch.cuda.synchronize()
+            times.append(time.perf_counter())
+    return GPU_BATCH * steady_rate(times)
+
+
+def side_by_side(translate: Callable[[], None], count: int) -> float:
+    """Return pictures a second of a CPU that takes one on each core."""
+    cores = torch.get_num_threads()
     torch.set_num_threads(1)
     with ThreadPoolExecutor(cores) as pool:
-        times = [time.perf_counter() for _ in pool.map(translate, range(count))]
+        times = [time.perf_counter() for _ in pool.map(lambda _: translate(), range(count))]
     torch.set_num_threads(cores)
     return steady_rate(times)
 
 
-def command_rate(source: Path, output: Path, checkpoint: Path) -> float:
+def command_rate(
+    source: Path, output: Path, checkpoint: Path, device: str, precision: Precision
+) -> float:
     """Return inputs a second of a whole run in its steady state."""
     times: list[float] = []
 
@@ -70,6 +98,8 @@ def command_rate(source: Path, output: Path, checkpoint: Path) -> float:
         model="munit",
         checkpoint=checkpoint,
         style_sample=NUM_STYLES,
+        device=device,
+        precision=precision,
         on_progress=note,
     )
     return steady_rate(times)
@@ -80,16 +110,21 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--inputs", type=int, default=25, help="of a round")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--precision", choices=PRECISIONS, default="fp32")
     arguments = parser.parse_args()
+    device, precision = torch.device(arguments.device), arguments.precision
     alone, whole = [], []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_pictures(folder / "in", arguments.inputs, SIDE, ".jpg")
         write_munit(folder / "gen.pt")
-        model = i2ikit.load_model("munit", folder / "gen.pt")
+        model = i2ikit.load_model("munit", folder / "gen.pt", device=device)
         for _ in range(arguments.rounds):
-            alone.append(network_rate(model, folder / "in", arguments.inputs))
-            whole.append(command_rate(folder / "in", folder / "out", folder / "gen.pt"))
+            count = arguments.inputs
+            alone.append(network_rate(model, folder / "in", count, device, precision))
+            paths = (folder / "in", folder / "out", folder / "gen.pt")
+            whole.append(command_rate(*paths, arguments.device, precision))
             print(f"network {alone[-1]:.3f}/s, command {whole[-1]:.3f}/s", flush=True)
     ratio = statistics.median(whole) / statistics.median(alone)
     print(f"the whole command runs at {ratio:.3f} of the rate of its network alone")

@@ -4,7 +4,7 @@ BicycleGAN of small width at 64×64, batches of 8. The plain loop reads the same
 DataLoader with one worker, takes the gradients of all parameters that a loss reaches (`backward`),
 and keeps no average, log or state. Blocks of both take turns, so that noise meets both alike.
 
-    python benchmarks/training_speed.py [--json FILE] [--rounds N] [--steps N]
+    python benchmarks/training_speed.py [--json FILE] [--rounds N] [--steps N] [--device NAME]
 """
 
 from __future__ import annotations
@@ -47,26 +47,28 @@ class Pictures(Dataset[tuple[Tensor, Tensor]]):
         return a["image"][0], b["image"][0]
 
 
-def plain_rate(request: Request, steps: int) -> float:
+def plain_rate(request: Request, steps: int, device: torch.device) -> float:
     """Return steps a second of a loop as anyone would write it."""
-    training = make_training(discover(), request).train()
+    training = make_training(discover(), request).to(device).train()
     rng = torch.Generator().manual_seed(0)
     loader = DataLoader(Pictures(request, steps * BATCH), batch_size=BATCH, num_workers=1)
     times = []
     for image_a, image_b in loader:
-        a, b = {"image": image_a}, {"image": image_b}
+        a, b = {"image": image_a.to(device)}, {"image": image_b.to(device)}
         for update in training.updates(a, b, rng):
             optimizers = [training.optimizers[name] for name in update.optimizers]
             for optimizer in training.optimizers.values():
                 optimizer.zero_grad()
-            sum(update.losses.values(), torch.zeros(())).backward()  # type: ignore[no-untyped-call]
+            sum(update.losses.values(), torch.zeros((), device=device)).backward()  # type: ignore[no-untyped-call]
             for optimizer in optimizers:
                 optimizer.step()
+        if device.type == "cuda":
+            torch.cuda.synchronize()
         times.append(time.perf_counter())
     return (steps - WARM) / (times[-1] - times[WARM - 1])
 
 
-def our_rate(source: Path, output: Path, steps: int) -> float:
+def our_rate(source: Path, output: Path, steps: int, device: torch.device) -> float:
     """Return steps a second of a training in its steady state."""
     times: list[float] = []
 
@@ -82,6 +84,7 @@ def our_rate(source: Path, output: Path, steps: int) -> float:
         output,
         steps=steps,
         sample_every=0,
+        device=str(device),
         on_progress=note,
         **settings,
     )
@@ -93,6 +96,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--steps", type=int, default=60, help="of a round")
+    parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
     arguments = parser.parse_args()
     plain, ours = [], []
     with tempfile.TemporaryDirectory() as name:
@@ -108,8 +112,9 @@ def main() -> None:
             options=OPTIONS,
         )
         for place in range(arguments.rounds):
-            plain.append(plain_rate(request, arguments.steps))
-            ours.append(our_rate(folder / "in", folder / f"out{place}", arguments.steps))
+            plain.append(plain_rate(request, arguments.steps, arguments.device))
+            output = folder / f"out{place}"
+            ours.append(our_rate(folder / "in", output, arguments.steps, arguments.device))
             print(f"plain loop {plain[-1]:.2f}/s, train {ours[-1]:.2f}/s", flush=True)
     ratio = statistics.median(ours) / statistics.median(plain)
     print(f"train runs at {ratio:.3f} of the rate of a plain loop")

@@ -99,8 +99,8 @@ class Stepper:
                 if not names:
                     names = tuple(update.optimizers)
                     self._clear(names)
-                for term, value in update.losses.items():
-                    terms[term] = terms.get(term, 0.0) + float(value.detach()) / len(parts)
+                for term, value in _read(update.losses).items():
+                    terms[term] = terms.get(term, 0.0) + value / len(parts)
                 self._differentiate(names, update.losses, len(parts))
             terms = self._process.average(terms)
             _check(terms)
@@ -141,6 +141,12 @@ class Stepper:
         for name in names:
             scaler.step(self._training.optimizers[name])
         scaler.update()
+
+
+def _read(losses: Mapping[str, Tensor]) -> dict[str, float]:
+    """Return the numbers; a GPU is waited for once, not for each."""
+    together = torch.stack([value.detach().float() for value in losses.values()])
+    return dict(zip(losses, together.tolist(), strict=True))
 
 
 def _check(logged: Mapping[str, float]) -> None:
