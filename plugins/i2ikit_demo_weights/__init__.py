@@ -27,7 +27,7 @@ def i2ikit_checkpoints() -> list[CheckpointEntry]:
             "munit",
             "wall map↔satellite",
             "wall",
-            "eb56f4cfb2c9fb877d4ebeab30cdfb0b023bd0d7da4d291a3dcbd38d134f6d02",
+            "9098187ef9d787d96bba71c67c8e8162551c9b8107c78acd64ac8a1c5c766364",
         ),
     ]
 
