@@ -118,12 +118,11 @@ def test_a_run_that_is_told_to_end_ends_its_step() -> None:
         picture(16, 16).save(f"pairs/{index}.png")
     where = "{model: munit, a: pairs, b: pairs, out: '${out}/model', size: 16}"
     Path("long.yaml").write_text(f"name: long\ndescription: d\nsteps:\n  train: {where}\n")
-    started = Path("runs/long/steps/train.out.part")
     process = subprocess.Popen([sys.executable, "-m", "i2ikit", "run", "long.yaml"])
-    while not started.exists():
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    while not (child := children.read_text().strip()):
         assert process.poll() is None
         time.sleep(0.05)
-    (child,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     process.terminate()
     assert process.wait(60) == 128 + signal.SIGTERM
     assert not Path(f"/proc/{child}").exists()
