@@ -120,9 +120,10 @@ def test_a_run_that_is_told_to_end_ends_its_step() -> None:
     Path("long.yaml").write_text(f"name: long\ndescription: d\nsteps:\n  train: {where}\n")
     process = subprocess.Popen([sys.executable, "-m", "i2ikit", "run", "long.yaml"])
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-    while not (child := children.read_text().strip()):
+    while not (found := children.read_text().split()):
         assert process.poll() is None
         time.sleep(0.05)
+    (child,) = found
     process.terminate()
     assert process.wait(60) == 128 + signal.SIGTERM
     assert not Path(f"/proc/{child}").exists()
